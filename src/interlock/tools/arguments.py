@@ -1,0 +1,277 @@
+"""What agents pass: one input model a tool. Unknown arguments are errors; the way out is named."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
+
+from interlock.tools.filterschema import FIELD_NAMES, filter_schema, sort_schema
+
+REF_PATTERN = r"^[a-z][a-z0-9_-]{0,31}:[a-z]+:.+$"
+
+
+def ref_schema(*kinds: str) -> WithJsonSchema:
+    """The schema of an argument that is a ref of one of these kinds."""
+    kind = kinds[0] if len(kinds) == 1 else "(?:" + "|".join(kinds) + ")"
+    pattern = rf"^[a-z][a-z0-9_-]{{0,31}}:{kind}:[^\u0000-\u001f\u007f]{{1,200}}$"
+    return WithJsonSchema({"type": "string", "pattern": pattern, "maxLength": 250, "x-ref": list(kinds)})
+
+
+AnyRef = Annotated[str, Field(max_length=250, pattern=REF_PATTERN)]
+IncidentRef = Annotated[str, Field(max_length=250), ref_schema("incident")]
+CiRef = Annotated[str, Field(max_length=250), ref_schema("ci")]
+PersonRef = Annotated[str, Field(max_length=250), ref_schema("person")]
+GroupRef = Annotated[str, Field(max_length=250), ref_schema("group")]
+
+SourceName = Annotated[str | None, Field(max_length=32, description="One source; source_list names them.")]
+Cursor = Annotated[str | None, Field(max_length=2048, description="From page.cursor of the last answer.")]
+MaxAge = Annotated[
+    int, Field(ge=0, le=86_400, description="Accept a cached answer up to this many seconds old; 0 is live.")
+]
+Key = Annotated[
+    str | None,
+    Field(
+        min_length=8,
+        max_length=100,
+        pattern=r"^[A-Za-z0-9_.:-]+$",
+        description="Same key and arguments within 7 days: the first receipt again, never a second write.",
+    ),
+]
+DryRun = Annotated[bool, Field(description="Decide and preview; change nothing.")]
+Version = Annotated[
+    str | None,
+    Field(max_length=100, description="version you read; others' changes since are then reported."),
+]
+Title = Annotated[str, Field(min_length=1, max_length=160, pattern=r"\S")]
+Body = Annotated[str, Field(min_length=1, max_length=4000, pattern=r"\S")]
+Word = Annotated[str, Field(min_length=1, max_length=100, pattern=r"\S")]
+
+
+def _fields_schema(kind: str) -> WithJsonSchema:
+    names = {"type": "array", "items": {"enum": FIELD_NAMES[kind]}, "maxItems": 60}
+    about = "Fields to return instead of the compact ones."
+    return WithJsonSchema({"anyOf": [names, {"type": "null"}], "description": about})
+
+
+IncidentFilter = Annotated[list[dict[str, Any]], Field(max_length=32), WithJsonSchema(filter_schema("incident"))]
+CiFilter = Annotated[list[dict[str, Any]], Field(max_length=32), WithJsonSchema(filter_schema("ci"))]
+IncidentSort = Annotated[list[str], Field(max_length=3), WithJsonSchema(sort_schema("incident"))]
+CiSort = Annotated[list[str], Field(max_length=3), WithJsonSchema(sort_schema("ci"))]
+IncidentFields = Annotated[list[str] | None, Field(max_length=60), _fields_schema("incident")]
+CiFields = Annotated[list[str] | None, Field(max_length=60), _fields_schema("ci")]
+
+
+class Arguments(BaseModel):
+    """Base of all inputs."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Search(Arguments):
+    """What every search takes."""
+
+    source: SourceName = None
+    text: Annotated[str | None, Field(min_length=1, max_length=200, description="Words to find.")] = None
+    detail: Annotated[
+        Literal["compact", "full"], Field(description="full: every readable field and the evidence of flags.")
+    ] = "compact"
+    limit: Annotated[int, Field(ge=1, le=100)] = 20
+    cursor: Cursor = None
+    max_age_s: MaxAge = 0
+
+
+class IncidentSearch(Search):
+    filter: IncidentFilter = []
+    sort: IncidentSort = []
+    fields: IncidentFields = None
+
+
+class CiSearch(Search):
+    filter: CiFilter = []
+    sort: CiSort = []
+    fields: CiFields = None
+
+
+class IncidentGet(Arguments):
+    ref: IncidentRef
+    fields: IncidentFields = None
+    max_age_s: MaxAge = 0
+
+
+class CiGet(Arguments):
+    ref: CiRef
+    fields: CiFields = None
+    max_age_s: MaxAge = 0
+
+
+class CiRelated(Arguments):
+    ref: CiRef
+    direction: Annotated[
+        Literal["needs", "needed_by", "both"],
+        Field(description="needs: what this CI is the subject of (depends_on, runs_on). needed_by: the reverse."),
+    ] = "both"
+    limit: Annotated[int, Field(ge=1, le=100)] = 50
+    cursor: Cursor = None
+    max_age_s: MaxAge = 0
+
+
+class RecordGet(Arguments):
+    ref: AnyRef
+    max_age_s: MaxAge = 0
+
+
+class JournalList(Arguments):
+    ref: IncidentRef
+    visibility: Annotated[
+        Literal["public", "internal", "all"], Field(description="public is what the caller can read.")
+    ] = "all"
+    limit: Annotated[int, Field(ge=1, le=50)] = 10
+    cursor: Cursor = None
+
+
+class DirectoryFind(Arguments):
+    kind: Annotated[Literal["person", "group"], Field(description="What to look for.")]
+    text: Annotated[str, Field(min_length=1, max_length=100, pattern=r"\S", description="Name, account or mail.")]
+    source: SourceName = None
+    limit: Annotated[int, Field(ge=1, le=50)] = 10
+
+
+class TaxonomyValues(Arguments):
+    field: Annotated[
+        Literal[
+            "state",
+            "category",
+            "subcategory",
+            "impact",
+            "urgency",
+            "priority",
+            "close_code",
+            "hold_reason",
+            "channel",
+        ],
+        Field(description="Field of an incident."),
+    ]
+    depends_on: Annotated[str | None, Field(max_length=100, description="Category, for subcategory.")] = None
+    source: SourceName = None
+
+
+class Whoami(Arguments):
+    pass
+
+
+class ToolDescribe(Arguments):
+    name: Annotated[str, Field(max_length=64, description="Name of a tool.")]
+
+
+class SourceList(Arguments):
+    pass
+
+
+class Write(Arguments):
+    """What every write takes."""
+
+    idempotency_key: Key = None
+    dry_run: DryRun = False
+
+
+class IncidentCreate(Write):
+    title: Title
+    description: Body | None = None
+    impact: Literal["high", "medium", "low"] | None = None
+    urgency: Literal["high", "medium", "low"] | None = None
+    category: Annotated[Word | None, Field(description="From taxonomy_values.")] = None
+    subcategory: Word | None = None
+    caller: PersonRef | None = None
+    ci: CiRef | None = None
+    service: CiRef | None = None
+    group: GroupRef | None = None
+    source: SourceName = None
+
+
+class IncidentChanges(Arguments):
+    """Fields to change; null clears one."""
+
+    title: Title | None = None
+    description: Body | None = None
+    state: Annotated[Literal["new", "in_progress", "on_hold"] | None, Field(description="Not null.")] = None
+    hold_reason: Annotated[
+        Literal["caller", "problem", "vendor", "change"] | None, Field(description="With on_hold.")
+    ] = None
+    impact: Literal["high", "medium", "low"] | None = None
+    urgency: Literal["high", "medium", "low"] | None = None
+    category: Word | None = None
+    subcategory: Word | None = None
+    caller: PersonRef | None = None
+    ci: CiRef | None = None
+    service: CiRef | None = None
+    due_at: Annotated[
+        str | None,
+        Field(max_length=40, description="2026-03-14T08:12:44Z"),
+        WithJsonSchema({"anyOf": [{"type": "string", "format": "date-time"}, {"type": "null"}]}),
+    ] = None
+
+    @model_validator(mode="after")
+    def _something(self) -> IncidentChanges:
+        if not self.model_fields_set:
+            raise ValueError("names no field to change")
+        return self
+
+
+class IncidentUpdate(Write):
+    ref: IncidentRef
+    changes: Annotated[IncidentChanges, Field(json_schema_extra={"minProperties": 1})]
+    expected_version: Version = None
+
+
+class IncidentAddNote(Write):
+    ref: IncidentRef
+    text: Body
+    visibility: Annotated[
+        Literal["public", "internal"], Field(description="public is seen (often mailed) by the caller.")
+    ]
+
+
+class IncidentResolve(Write):
+    ref: IncidentRef
+    close_code: Literal[
+        "fixed",
+        "workaround",
+        "known_error",
+        "duplicate",
+        "user_error",
+        "not_reproducible",
+        "by_caller",
+        "by_change",
+        "by_problem",
+    ]
+    close_notes: Body
+    expected_version: Version = None
+
+
+class IncidentAssign(Write):
+    ref: IncidentRef
+    group: GroupRef | None = None
+    assignee: PersonRef | None = None
+    expected_version: Version = None
+
+    @model_validator(mode="after")
+    def _someone(self) -> IncidentAssign:
+        if self.group is None and self.assignee is None:
+            raise ValueError("needs group or assignee")
+        return self
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "anyOf": [
+                {"required": ["group"], "properties": {"group": {"type": "string"}}},
+                {"required": ["assignee"], "properties": {"assignee": {"type": "string"}}},
+            ]
+        },
+    )
+
+
+class IncidentReopen(Write):
+    ref: IncidentRef
+    expected_version: Version = None
