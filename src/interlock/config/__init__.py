@@ -1,0 +1,40 @@
+"""The configuration of a gateway: one YAML file, checked as a whole, secrets resolved."""
+
+from interlock.config.errors import ConfigError
+from interlock.config.load import adapter_folders, available_adapters, load_config, read_config
+from interlock.config.model import (
+    ApiKey,
+    Auth,
+    Basic,
+    Bearer,
+    Cache,
+    Config,
+    LedgerConfig,
+    Limits,
+    Listen,
+    OAuth2,
+    Quality,
+    SourceConfig,
+)
+from interlock.config.secrets import secrets_in
+
+__all__ = [
+    "ApiKey",
+    "Auth",
+    "Basic",
+    "Bearer",
+    "Cache",
+    "Config",
+    "ConfigError",
+    "LedgerConfig",
+    "Limits",
+    "Listen",
+    "OAuth2",
+    "Quality",
+    "SourceConfig",
+    "adapter_folders",
+    "available_adapters",
+    "load_config",
+    "read_config",
+    "secrets_in",
+]

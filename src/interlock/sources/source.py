@@ -1,0 +1,411 @@
+"""One source at run time: reads, writes and probes in canonical terms, within the source's limits."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any, TypeVar
+
+import orjson
+
+from interlock.adapterkit.adapter import Adapter
+from interlock.adapterkit.native import Native, NativeWrite, Page, Plan
+from interlock.clock import Clock
+from interlock.config import SourceConfig
+from interlock.records.filters import Query
+from interlock.records.problems import Problem, Slug
+from interlock.records.taxonomy import Choice
+from interlock.records.text import visible
+from interlock.sources import search as searching
+from interlock.sources.answers import Effect, Fetched, Found, Notes
+from interlock.sources.cache import SourceCache
+from interlock.sources.choices import ChoiceLists
+from interlock.sources.flights import Flights
+from interlock.sources.line import Line
+from interlock.sources.ports import MappingPort
+from interlock.sources.readback import reads_back
+from interlock.telemetry import Telemetry
+
+T = TypeVar("T")
+
+JOURNAL_PAGE = 50
+JOURNAL_PROBE = 500
+"""So many of the newest entries are looked through for a note's marker."""
+JOURNAL_CALLS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the manifest and the configuration say of a source."""
+
+    name: str
+    product: str
+    environment: str
+    settle_s: float
+    probe_timeout_s: float
+    capabilities: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Source:
+    """One configured backend instance.
+
+    Every call is paced, bounded and timed. Keys are the keys of refs: readable, or ``~handle``. Records
+    that are handed out are shared with the cache: read-only. All methods raise Problem.
+    """
+
+    def __init__(
+        self,
+        facts: Facts,
+        config: SourceConfig,
+        adapter: Adapter,
+        mappings: Mapping[str, MappingPort],
+        clock: Clock,
+        telemetry: Telemetry,
+        *,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.name = facts.name
+        self.product = facts.product
+        self.environment = facts.environment
+        self.settle_s = facts.settle_s
+        self.probe_timeout_s = facts.probe_timeout_s
+        self.capabilities = facts.capabilities
+        self.kinds = frozenset(mappings)
+        self._adapter = adapter
+        self._mappings = dict(mappings)
+        self._clock = clock
+        self._line = Line(facts.name, config.limits, config.timeout_s, clock, telemetry, sleep=sleep)
+        cache = config.cache
+        self._cache = SourceCache(clock, ttl_s=cache.ttl_s, entries=cache.entries, kinds=cache.kinds)
+        self._bounds = searching.Bounds(rows=config.scan_limit, seconds=config.timeout_s)
+        self._reads: Flights[Fetched] = Flights(clock)
+        self._searches: Flights[Found] = Flights(clock)
+        self._opening: Flights[bool] = Flights(clock)
+        self._opened = False
+        self._choices = ChoiceLists(facts.name, clock, telemetry.log)
+        self._columns: dict[str, tuple[str, ...]] = {}
+        answers = telemetry.metrics.source_cache
+        self._hit, self._miss = answers.labels(facts.name, "cache"), answers.labels(facts.name, "live")
+
+    # --- reads -------------------------------------------------------------------------------------
+
+    async def get(self, kind: str, key: str, *, max_age_s: float = 0.0, priority: bool = False) -> Fetched:
+        """One record with all its mapped fields, observed at most ``max_age_s`` ago (0: read now).
+
+        Raises Problem not-found, ambiguous-ref, and what the line to the source raises.
+        """
+        if max_age_s > 0:
+            kept = self._cache.record(kind, key, max_age_s)
+            if kept is not None:
+                self._hit.inc()
+                return kept
+            # A read under way serves too, unless it may miss a write of ours.
+            since = max(self._clock.now() - max_age_s, self._cache.changed_at(kind, key))
+            return await self._reads.join((kind, key), since, lambda: self._get(kind, key, priority))
+        return await self._get(kind, key, priority)
+
+    async def _get(self, kind: str, key: str, priority: bool) -> Fetched:
+        self._miss.inc()
+        mapping = self._mapping(kind)
+        handle = self._cache.handle(kind, key)
+        if handle is not None:
+            try:
+                fetched = await self._row(mapping, kind, handle, True, priority)
+            except Problem as problem:
+                if problem.slug is not Slug.NOT_FOUND or key[:1] == "~":
+                    raise
+                fetched = None
+            if fetched is not None and (key[:1] == "~" or key_of(fetched.record) == key):
+                return self._keep(kind, fetched)
+            self._cache.unlearn(kind, key)  # deleted, or renumbered: the key decides
+        fetched = await self._row(mapping, kind, key, False, priority)
+        return self._keep(kind, fetched)
+
+    async def _row(self, mapping: MappingPort, kind: str, key: str, by_handle: bool, priority: bool) -> Fetched:
+        columns = self._all_columns(kind, mapping)
+        observed = 0.0
+
+        async def read() -> Native:
+            nonlocal observed
+            observed = self._clock.now()
+            return await self._adapter.read(kind, key, columns, by_handle=by_handle)
+
+        row = await self._read("get", read, priority)
+        record = mapping.decode(row)
+        handle = mapping.handle(row)
+        asked, got = (key, handle) if by_handle else (key, key_of(record))
+        if handle is None or (asked.casefold() != str(got).casefold() and not str(got).startswith("~")):
+            # A source that ignores a condition it does not understand answers with any row.
+            raise Problem(
+                Slug.SOURCE_FAULT,
+                f"{self.name} was asked for {kind} {key} and answered with another record",
+                next_step="Tell the operators of the gateway; the mapping or the source is at fault.",
+                layer="source",
+                source=self.name,
+            )
+        return Fetched(record, handle, observed, "live")
+
+    def _keep(self, kind: str, fetched: Fetched) -> Fetched:
+        self._cache.learn(kind, key_of(fetched.record), fetched.handle)
+        self._cache.keep_record(kind, replace(fetched, origin="cache"))
+        return fetched
+
+    async def search(self, kind: str, query: Query, *, cursor: Any = None, max_age_s: float = 0.0) -> Found:
+        """Records that satisfy the whole query, at most ``query.limit``; ``cursor`` of the last answer goes on.
+
+        Conditions that the source cannot check are checked here on at most ``scan_limit`` rows a call.
+        """
+        mapping = self._mapping(kind)
+        if max_age_s <= 0:
+            return await self._search(kind, mapping, query, cursor)
+        question = (query, orjson.dumps(cursor))
+        kept = self._cache.page(kind, question, max_age_s)
+        if kept is not None:
+            self._hit.inc()
+            return kept
+        since = max(self._clock.now() - max_age_s, self._cache.changed_at(kind, None))
+
+        async def ask() -> Found:
+            found = await self._search(kind, mapping, query, cursor)
+            self._cache.keep_page(kind, question, replace(found, origin="cache"))
+            return found
+
+        return await self._searches.join((kind, question), since, ask)
+
+    async def _search(self, kind: str, mapping: MappingPort, query: Query, cursor: Any) -> Found:
+        self._miss.inc()
+
+        async def read(plan: Plan, at: Any, limit: int) -> Page:
+            return await self._read("search", lambda: self._adapter.page(kind, plan, at, limit))
+
+        def decode(row: Native) -> tuple[dict[str, Any], str | None]:
+            record, handle = mapping.decode(row), mapping.handle(row)
+            if handle is not None:
+                self._cache.learn(kind, key_of(record), handle)
+            return record, handle
+
+        plan = mapping.plan(query)
+        return await searching.find(plan, query.limit, cursor, self._bounds, self._clock, read, decode)
+
+    async def journal(
+        self, kind: str, key: str, *, visibility: frozenset[str], cursor: Any = None, limit: int = 20
+    ) -> Notes:
+        """Notes of a record that may be seen, newest first."""
+        handle = await self._handle(kind, key)
+        observed = self._clock.now()
+        entries: list[dict[str, Any]] = []
+        for _ in range(JOURNAL_CALLS):
+            wanted = limit - len(entries)
+            notes, cursor = await self._read("journal", partial(self._adapter.notes, kind, handle, cursor, wanted))
+            entries += [
+                {
+                    "id": note.id,
+                    "visibility": note.visibility,
+                    "text": visible(note.text),
+                    "author": note.author,
+                    "created_at": note.created_at,
+                }
+                for note in notes
+                if note.visibility in visibility
+            ]
+            if cursor is None or len(entries) >= limit:
+                break
+        return Notes(entries, cursor, observed)
+
+    async def choices(self, kind: str, field: str) -> list[Choice]:
+        """Values the source allows in a field, at most ten minutes old; older ones when it cannot tell now.
+
+        Raises Problem unsupported when the source has no such list. The list is shared: read-only.
+        """
+        self._mapping(kind)
+        return await self._choices.get(
+            kind, field, lambda: self._read("choices", lambda: self._adapter.choices(kind, field))
+        )
+
+    # --- what the mapping says ---------------------------------------------------------------------
+
+    def norm(self, kind: str, changes: Mapping[str, Any]) -> dict[str, Any]:
+        """The changes as this source can hold them: what a read-back is compared with."""
+        return self._mapping(kind).norm(changes)
+
+    def fields(self, kind: str) -> frozenset[str]:
+        """Canonical fields that can be read."""
+        return self._mapping(kind).readable
+
+    def writable(self, kind: str) -> frozenset[str]:
+        """Canonical fields that can be written."""
+        return self._mapping(kind).writable
+
+    def missing(self, kind: str, after: Mapping[str, Any]) -> list[str]:
+        """Fields the source demands of a record that will look like ``after``, and that it lacks."""
+        return self._mapping(kind).require(after)
+
+    def preview(self, effect: Effect) -> dict[str, Any]:
+        """What would be sent, in the source's own terms. Nothing is touched."""
+        return {
+            "source": self.name,
+            "product": self.product,
+            "operation": effect.op,
+            "kind": effect.kind,
+            "record": effect.key,
+            "payload": self._payload(effect),
+        }
+
+    # --- writes ------------------------------------------------------------------------------------
+
+    async def send(self, effect: Effect, *, not_after: float) -> str | None:
+        """Send one write, once; no byte leaves after ``not_after`` (epoch seconds).
+
+        Gives the record's handle (as in ``Fetched.handle``), None when the source did not tell it.
+        Raises Problem with ``reached`` set.
+        """
+        kind = effect.kind
+        handle: str | None = None
+        try:
+            payload = self._payload(effect)
+            if effect.op != "create":
+                handle = await self._handle(kind, effect.key or "")
+            await self._ensure_open()
+        except Problem as problem:
+            problem.reached = "no"  # whatever failed before the write, the write was not sent
+            raise
+        write = NativeWrite(kind, effect.op, handle, payload, effect.correlation, not_after)
+        until: float | None = self._clock.now() + self.settle_s  # unless we learn more
+        try:
+            written = await self._line.call(effect.op, lambda: self._adapter.write(write), not_after=not_after)
+            until = 0.0
+        except Problem as problem:
+            problem.reached = problem.reached or "maybe"
+            if problem.reached == "no":
+                until = None
+            elif problem.reached == "yes":
+                until = 0.0
+            raise
+        finally:
+            if until is not None:
+                self._cache.written(kind, handle, until=max(until, self._clock.now()))
+        handle = written.handle or handle
+        if written.row is not None and handle is not None:
+            self._cache.learn(kind, key_of(self._mapping(kind).decode(written.row)), handle)
+        return handle
+
+    async def probe(self, effect: Effect) -> list[str]:
+        """Handles of the records that show the effect: none, one, or (duplicates) more.
+
+        create: the correlation stands in the record, exactly. note: the marker stands in a journal entry.
+        update: every written field reads back as ``norm`` of the changes. Runs with priority.
+        """
+        kind = effect.kind
+        if effect.op == "create":
+            rows = await self._probe(lambda: self._adapter.find_written(kind, effect.correlation))
+            mapping = self._mapping(kind)
+            return [handle for row in rows if (handle := mapping.handle(row)) is not None]
+        handle = await self._handle(kind, effect.key or "", priority=True)
+        if effect.op == "note":
+            return [handle] if await self._has_marker(kind, handle, effect.marker) else []
+        fetched = await self.get(kind, f"~{handle}", priority=True)
+        wanted = self.norm(kind, effect.changes)
+        shown = reads_back(wanted, fetched.record, self._cache)
+        return [handle] if not shown else []
+
+    async def _has_marker(self, kind: str, handle: str, marker: str | None) -> bool:
+        if not marker:
+            raise Problem(Slug.INTERNAL, "a note without a marker cannot be probed")
+        # As a whole word: one marker may be the beginning of another.
+        found = re.compile(rf"(?<!\w){re.escape(marker)}(?!\w)")
+        cursor: Any = None
+        seen = 0
+        while seen < JOURNAL_PROBE:
+            notes, following = await self._probe(partial(self._adapter.notes, kind, handle, cursor, JOURNAL_PAGE))
+            if any(found.search(note.text) for note in notes):
+                return True
+            if following is None or following == cursor:
+                return False
+            cursor = following
+            seen += max(len(notes), 1)
+        return False
+
+    def _payload(self, effect: Effect) -> dict[str, Any]:
+        return self._mapping(effect.kind).encode(effect.changes, effect.op)
+
+    # --- life --------------------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Log in, if the product has sessions. The first call does it too when this failed or never ran."""
+        await self._ensure_open()
+
+    async def close(self) -> None:
+        """Release connections."""
+        self._opened = False
+        await self._adapter.close()
+
+    def health(self) -> dict[str, Any]:
+        """How the source does; JSON-ready, without secrets."""
+        return {
+            "source": self.name,
+            "product": self.product,
+            "environment": self.environment,
+            "open": self._opened,
+            **self._line.health(),
+            "cached": len(self._cache),
+            "warnings": self._choices.warnings(),
+        }
+
+    async def _ensure_open(self) -> None:
+        if self._opened:
+            return
+
+        async def log_in() -> bool:
+            await self._line.call("open", self._adapter.open)
+            self._opened = True
+            return True
+
+        await self._opening.join("open", 0.0, log_in)
+
+    async def _read(self, operation: str, work: Callable[[], Awaitable[T]], priority: bool = False) -> T:
+        """A call that changes nothing: once more when the source asks us to wait, and the wait is short."""
+        if not self._opened:
+            await self._ensure_open()
+        try:
+            return await self._line.call(operation, work, priority=priority)
+        except Problem as problem:
+            if problem.slug is not Slug.RATE_LIMITED or problem.layer == "gateway":
+                raise
+        return await self._line.call(operation, work, priority=priority)
+
+    async def _probe(self, work: Callable[[], Awaitable[T]]) -> T:
+        if not self._opened:
+            await self._ensure_open()
+        return await self._line.call("probe", work, priority=True, timeout_s=self.probe_timeout_s)
+
+    async def _handle(self, kind: str, key: str, *, priority: bool = False) -> str:
+        known = self._cache.handle(kind, key)
+        return known if known is not None else (await self._get(kind, key, priority)).handle
+
+    def _all_columns(self, kind: str, mapping: MappingPort) -> tuple[str, ...]:
+        columns = self._columns.get(kind)
+        if columns is None:
+            columns = self._columns[kind] = tuple(mapping.columns(None))
+        return columns
+
+    def _mapping(self, kind: str) -> MappingPort:
+        mapping = self._mappings.get(kind)
+        if mapping is None:
+            raise Problem(
+                Slug.UNSUPPORTED,
+                f"{self.name} has no records of kind {kind}",
+                field="kind",
+                value=kind,
+                next_step=f"Kinds of {self.name}: {', '.join(sorted(self.kinds))}.",
+                source=self.name,
+                reached="no",
+            )
+        return mapping
+
+
+def key_of(record: Mapping[str, Any]) -> str:
+    """The key in a record's ref."""
+    return str(record["ref"]).split(":", 2)[2]
