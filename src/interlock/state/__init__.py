@@ -1,0 +1,1 @@
+"""State: private files with one writer, durable statements by group commit, the journal of writes."""
