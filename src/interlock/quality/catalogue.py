@@ -1,0 +1,48 @@
+"""The page ``docs/checks.md``: one section a check, generated from the check files by the build."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_KINDS = {"ci": "configuration item", "incident": "incident"}
+
+_HEAD = """\
+# Checks
+
+Generated from the check files (`src/interlock/quality/checks`) by `interlock checks build`; do not edit.
+
+A check looks at one record and either finds nothing or raises a flag with its evidence. Severity is for
+people. The default effect is what the flag does to a write (`allow`: the flag goes along, `hold`: a person
+decides, `refuse`); a profile changes it per check and per tool, and reads are always allowed. Unknown raises
+nothing: a field that the source does not export, or that may not be read, is not an empty field.
+
+"""
+
+
+def page(level: Mapping[str, Any]) -> str:
+    """The catalogue page of compiled checks (see ``build.build``)."""
+    checks: Mapping[str, Mapping[str, Any]] = level["checks"]
+    lines = ["| check | on | severity | default effect | what it finds |", "| --- | --- | --- | --- | --- |"]
+    for code, check in checks.items():
+        link = f"[{code}](#{code.lower()})"
+        cells = (link, _KINDS[check["kind"]], check["severity"], _effect(check), check["summary"])
+        lines.append(f"| {' | '.join(cells)} |")
+    return _HEAD + "\n".join(lines) + "\n" + "".join(_section(code, check) for code, check in checks.items())
+
+
+def _effect(check: Mapping[str, Any]) -> str:
+    single = [f"`{effect}` for {tool}" for tool, effect in check["effects"].items()]
+    return ", ".join([f"`{check['effect']}`", *single])
+
+
+def _section(code: str, check: Mapping[str, Any]) -> str:
+    parts = [f"\n## {code}\n\n{check['summary'][0].upper()}{check['summary'][1:]}\n"]
+    parts.append(f"\nSeverity {check['severity']}; default effect {_effect(check)}.\n")
+    parts += [f"\n**{heading}.** {text}\n" for heading, text in check["doc"].items()]
+    if check["needs"]:
+        needs = ", ".join(f"`{name}`" for name in check["needs"])
+        parts.append(f"\n**Could not run** is said when one of these is unknown: {needs}.\n")
+    found = next(example for example in check["examples"] if example["finds"])
+    parts.append(f"\n**Example.** `{found['finds']}`\n")
+    return "".join(parts)

@@ -1,0 +1,140 @@
+"""The vocabulary that row checks are written in. Imports Ibis: for build, batch and tests, never for serving.
+
+A check file has a docstring with the headings of ``HEADINGS``, ``EXAMPLES``, and one function under
+``@row_check`` over one Ibis relation, which returns the evidence as text: null when the record is fine.
+
+Evidence is ``reason[,reason]: fact; fact``. Facts are true for ever: values and times (``@`` and epoch
+seconds, rendered by faces), never ages. A fact about a field begins with the field's name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import reduce
+from operator import add
+from typing import Any, Literal
+
+import ibis
+import ibis.expr.types as ir
+
+from interlock.quality.rowlevel import Effect, Severity
+
+CheckFunction = Callable[[ir.Table], ir.StringValue]
+
+HEADINGS = (
+    "What it finds",
+    "Why it matters to an agent",
+    "Formula",
+    "Evidence",
+    "What lifts it",
+    "Settings",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RowCheck:
+    """A check on one record by itself.
+
+    ``needs``: fields without which it could not run. ``needs_listed``: a setting that is a bar list of
+    further ones. ``needs_setting``: a setting that must be declared. ``applies``: a setting that is null
+    where the check does not apply at all. ``itemised``: evidence speaks only of the fields it names.
+    """
+
+    code: str
+    on: str
+    severity: Severity
+    effect: Effect
+    function: CheckFunction
+    needs: tuple[str, ...]
+    needs_listed: str | None = None
+    needs_setting: str | None = None
+    applies: str | None = None
+    itemised: bool = False
+    effects: Mapping[str, Effect] = field(default_factory=dict)
+
+    def __call__(self, relation: ir.Table) -> ir.StringValue:
+        return self.function(relation)
+
+
+def row_check(
+    code: str,
+    *,
+    on: Literal["ci", "incident"],
+    severity: Severity,
+    effect: Effect,
+    needs: tuple[str, ...],
+    needs_listed: str | None = None,
+    needs_setting: str | None = None,
+    applies: str | None = None,
+    itemised: bool = False,
+    effects: Mapping[str, Effect] | None = None,
+) -> Callable[[CheckFunction], RowCheck]:
+    """Make a row check of a function. ``severity`` is for people; ``effect`` is what the flag does to a
+    write by default, ``effects`` what it does to single tools."""
+
+    def make(function: CheckFunction) -> RowCheck:
+        return RowCheck(
+            code=code,
+            on=on,
+            severity=severity,
+            effect=effect,
+            function=function,
+            needs=needs,
+            needs_listed=needs_listed,
+            needs_setting=needs_setting,
+            applies=applies,
+            itemised=itemised,
+            effects=effects or {},
+        )
+
+    return make
+
+
+def lists(bars: ir.StringValue, name: str) -> ir.BooleanValue:
+    """Whether a bar list has this fixed name in it."""
+    return bars.contains(f"|{name}|")
+
+
+def known(relation: ir.Table, name: str) -> ir.BooleanValue:
+    """Whether the field is present and readable; unknown raises nothing."""
+    return lists(relation.known, name)
+
+
+def blank(column: ir.StringValue) -> ir.BooleanValue:
+    """Null or empty."""
+    return column.isnull() | (column == "")
+
+
+def text(template: str, *columns: ir.Value) -> ir.StringValue:
+    """The template with each ``{}`` replaced by a column, null as ``?``."""
+    pieces = template.split("{}")
+    if len(pieces) != len(columns) + 1:
+        raise ValueError(f"{template!r} has {len(pieces) - 1} places for {len(columns)} columns")
+    whole: list[ir.StringValue] = [ibis.literal(pieces[0])] if pieces[0] else []
+    for column, piece in zip(columns, pieces[1:], strict=True):
+        shown = column.cast("string") if column.type().is_integer() else column
+        whole.append(shown.fill_null("?"))
+        if piece:
+            whole.append(ibis.literal(piece))
+    return reduce(add, whole)
+
+
+def when(condition: ir.BooleanValue, evidence: ir.StringValue) -> ir.StringValue:
+    """The evidence where the condition is true, else null."""
+    return ibis.ifelse(condition, evidence, ibis.null("string"))
+
+
+def joined(items: Iterable[tuple[ir.BooleanValue, Any]], separator: str) -> ir.StringValue:
+    """The texts whose condition is true, with the separator between them; null when there is none.
+
+    The texts hold no bar. A bar marks the start, so that the first separator can be dropped without
+    writing the whole expression twice, as a substring would in SQLite.
+    """
+    parts = [ibis.ifelse(holds, ibis.literal(separator) + words, "") for holds, words in items]
+    return reduce(add, parts, ibis.literal("|")).replace(f"|{separator}", "").nullif("|")
+
+
+def reasons(*items: tuple[ir.BooleanValue, str]) -> ir.StringValue:
+    """``code,notes`` of the reasons that hold; null when none does."""
+    return joined(((holds, ibis.literal(word)) for holds, word in items), ",")
