@@ -1,0 +1,262 @@
+"""Files of an export as a read-only source.
+
+The rows of all files are read once and kept, in the form the mapping decodes; they are read again when a
+file's size or time of change differs. Nothing is filtered here: every condition is checked on the decoded
+rows, so what a query means never depends on the file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from interlock.adapterkit.native import Native, NativeNote, NativeWrite, Page, Plan, Written
+from interlock.adapterkit.tabular_tables import ID, Cells, FolderPlan, folder_plan, read_tables
+from interlock.records import times
+from interlock.records.problems import Problem, Slug, invalid
+from interlock.records.taxonomy import Choice
+
+LOAD_TIMEOUT_S = 300.0
+RECHECK_S = 1.0
+"""How long the files are taken to be unchanged before they are looked at again."""
+
+Stamp = tuple[tuple[str, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One kind of record: its rows in file order, by handle, and by the key people use."""
+
+    rows: list[Cells]
+    by_handle: dict[str, Cells]
+    by_key: dict[str, list[Cells]]
+    exported_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything read from the folder at one time."""
+
+    stamp: Stamp
+    kinds: dict[str, Held]
+    warnings: tuple[str, ...]
+
+    @property
+    def mark(self) -> str:
+        """The stamp in a few characters, the same in every process."""
+        return hashlib.blake2b(repr(self.stamp).encode(), digest_size=6).hexdigest()
+
+
+class ExportAdapter:
+    """One folder of exported files. ``settings``: folder, files, kinds, ids, choices (see README.md)."""
+
+    def __init__(self, settings: Mapping[str, Any], source: str = "export") -> None:
+        folder = settings.get("folder")
+        if not isinstance(folder, str | Path) or not str(folder):
+            raise invalid("folder", folder, "is missing", "Name the folder that the export is written to.")
+        files = settings.get("files")
+        if not isinstance(files, Mapping) or not files:
+            raise invalid("files", files, "is missing", "Declare at least one: files: {incident: tickets.csv}.")
+        self._folder = Path(folder).expanduser()
+        self._plan: FolderPlan = folder_plan(files, str(settings.get("ids") or source))
+        self._kinds: dict[str, str] = dict(settings.get("kinds") or {name: name for name in self._plan.files})
+        self._choices: Mapping[str, Any] = settings.get("choices") or {}
+        self._snapshot: Snapshot | None = None
+        self._checked_at = 0.0
+        self._lock = asyncio.Lock()
+
+    async def open(self) -> None:
+        """Read the files if that has not been done. Raises Problem."""
+        await self._current()
+
+    async def close(self) -> None:
+        """Let the rows go."""
+        self._snapshot = None
+
+    async def exported_at(self, kind: str) -> float:
+        """When the file of a kind was written, epoch seconds: how old its rows are at least."""
+        return (await self._held(kind)).exported_at
+
+    async def read(self, kind: str, key: str, columns: Sequence[str], *, by_handle: bool) -> Native:
+        """One row by key or handle. Raises not-found, ambiguous-ref."""
+        held = await self._held(kind)
+        found = [held.by_handle[key]] if by_handle and key in held.by_handle else []
+        if not by_handle:
+            found = held.by_key.get(key, [])
+        if not found:
+            raise Problem(
+                Slug.NOT_FOUND,
+                f"no {kind} {key!r} in the export",
+                field="ref",
+                value=key,
+                next_step=f"Search for it; the export was written {times.to_text(held.exported_at)}.",
+                layer="source",
+                reached="no",
+            )
+        if len(found) > 1:
+            handles = ", ".join(f"~{row[ID]}" for row in found[:10])
+            raise Problem(
+                Slug.AMBIGUOUS_REF,
+                f"{len(found)} rows of {kind} have the key {key!r}",
+                field="ref",
+                value=key,
+                next_step=f"Name one by its handle: {handles}.",
+                layer="source",
+                reached="no",
+            )
+        return found[0]
+
+    async def page(self, kind: str, plan: Plan, cursor: Any, limit: int) -> Page:
+        """The next rows in file order, or in the plan's native order (columns, descending or not)."""
+        snapshot = await self._current()
+        held = self._of(snapshot, kind)
+        stamp = snapshot.mark
+        start = 0
+        if cursor is not None:
+            begun, start = str(cursor[0]), int(cursor[1])
+            if begun != stamp:
+                raise Problem(
+                    Slug.INVALID_ARGUMENT,
+                    "cursor: the export was written anew since the search began",
+                    field="cursor",
+                    next_step="Start the search again without a cursor.",
+                    layer="source",
+                    reached="no",
+                )
+        rows = _ordered(held.rows, plan.order_native)
+        chosen = rows[start : start + limit]
+        end = start + len(chosen)
+        return Page(
+            rows=list(chosen),
+            cursor=[stamp, end] if end < len(rows) else None,
+            seen=len(chosen),
+            warnings=snapshot.warnings if start == 0 else (),
+        )
+
+    async def notes(self, kind: str, handle: str, cursor: Any, limit: int) -> tuple[list[NativeNote], Any]:
+        """Exports hold no journal here. Raises unsupported."""
+        self._unsupported("has no journal")
+
+    async def write(self, write: NativeWrite) -> Written:
+        """Raises unsupported: an export can only be read."""
+        self._unsupported("can only be read")
+
+    async def find_written(self, kind: str, correlation: str) -> list[Native]:
+        """Raises unsupported: nothing is ever written."""
+        self._unsupported("can only be read")
+
+    async def choices(self, kind: str, field: str) -> list[Choice]:
+        """The values that the settings declare. Raises unsupported where they declare none."""
+        declared = (self._choices.get(kind) or {}).get(field)
+        if declared is None:
+            self._unsupported(f"does not say which values {field} may have")
+        if isinstance(declared, Mapping):  # by the value of the field it depends on
+            return [
+                Choice(str(value), str(value), depends_on=str(parent))
+                for parent, values in declared.items()
+                for value in values
+            ]
+        return [Choice(str(value), str(value)) for value in declared]
+
+    def _unsupported(self, why: str) -> NoReturn:
+        raise Problem(
+            Slug.UNSUPPORTED,
+            f"an export {why}",
+            next_step="Use a source with a live interface for this.",
+            layer="source",
+            reached="no",
+        )
+
+    async def _held(self, kind: str) -> Held:
+        return self._of(await self._current(), kind)
+
+    def _of(self, snapshot: Snapshot, kind: str) -> Held:
+        held = snapshot.kinds.get(kind)
+        if held is None:
+            raise Problem(
+                Slug.UNSUPPORTED,
+                f"the export holds no {kind}",
+                field="kind",
+                value=kind,
+                next_step=f"It holds: {', '.join(self._kinds)}.",
+                layer="source",
+                reached="no",
+            )
+        return held
+
+    async def _current(self) -> Snapshot:
+        """The rows of the files as they are now; one reader at a time, in a thread."""
+        now = asyncio.get_running_loop().time()
+        snapshot = self._snapshot
+        if snapshot is not None and now - self._checked_at < RECHECK_S:
+            return snapshot
+        async with self._lock:
+            if self._snapshot is snapshot or self._snapshot is None:
+                try:
+                    async with asyncio.timeout(LOAD_TIMEOUT_S):
+                        self._snapshot = await asyncio.to_thread(self._refreshed, snapshot)
+                except TimeoutError:
+                    raise Problem(
+                        Slug.SOURCE_UNAVAILABLE,
+                        f"reading {self._folder} took longer than {LOAD_TIMEOUT_S:.0f} s",
+                        field="folder",
+                        value=str(self._folder),
+                        next_step="Check the file system the export lies on.",
+                        layer="source",
+                        reached="no",
+                    ) from None
+                self._checked_at = asyncio.get_running_loop().time()
+            assert self._snapshot is not None
+            return self._snapshot
+
+    def _refreshed(self, before: Snapshot | None) -> Snapshot:
+        stamp = self._stamp()
+        if before is not None and before.stamp == stamp:
+            return before
+        tables = read_tables(self._folder, self._plan)
+        kinds: dict[str, Held] = {}
+        for kind, table in self._kinds.items():
+            rows = tables.rows.get(table)
+            if rows is None:
+                raise invalid(
+                    f"kinds.{kind}", table, "is not a table of the files", f"Tables: {', '.join(tables.rows)}."
+                )
+            file = self._plan.files.get(table)
+            path = tables.files.get(table)
+            newest = path.stat().st_mtime if path else max(p.stat().st_mtime for p in tables.files.values())
+            kinds[kind] = _held(rows, (file.key if file else "name"), newest)
+        return Snapshot(stamp, kinds, tables.warnings)
+
+    def _stamp(self) -> Stamp:
+        found = []
+        for file in self._plan.files.values():
+            path = file.find(self._folder)
+            if path is not None:
+                about = path.stat()
+                found.append((str(path), about.st_mtime_ns, about.st_size))
+        return tuple(found)
+
+
+def _held(rows: list[Cells], key: str | None, exported_at: float) -> Held:
+    by_key: dict[str, list[Cells]] = {}
+    if key is not None:
+        for row in rows:
+            value = row.get(key)
+            if value is not None:
+                by_key.setdefault(value, []).append(row)
+    return Held(rows, {row[ID]: row for row in rows}, by_key, exported_at)
+
+
+def _ordered(rows: list[Cells], order: Any) -> list[Cells]:
+    """Rows in native order; empty and unknown come last either way, equal ones in file order."""
+    if not order:
+        return rows
+    for column, descending in reversed(list(order)):
+        filled = [row for row in rows if row.get(column) is not None]
+        filled.sort(key=lambda row: str(row[column]), reverse=descending)
+        rows = filled + [row for row in rows if row.get(column) is None]
+    return rows
