@@ -35,7 +35,7 @@ def test_the_default_profile() -> None:
     profile = Profile.default()
     hidden = {c for c in CLASSES if age(profile, cls=c) is None}
     assert hidden == {
-        *("application", "business_application", "certificate", "location", "rack"),
+        *("application", "business_application", "certificate", "location", "peripheral", "rack"),
         *("service", "service_offering", "software"),
     }
     assert age(profile) == 60 * DAY
