@@ -1,6 +1,6 @@
 """What the gateway tells its operators: JSON log lines with call ids and no secrets, and metrics.
 
-A log line costs the caller about a microsecond: it is encoded into a buffer, and scrubbed and written
+A log line costs a few microseconds: it is encoded into a buffer, and scrubbed and written
 with its neighbours. Metrics live in a registry that is passed in; callers on the path of a call bind
 their children once.
 """
@@ -34,10 +34,10 @@ _SENSITIVE = frozenset((
 ))
 # fmt: on
 _IN_TEXT = re.compile(
-    r"(?i)\b(?P<scheme>bearer|basic)\s+[A-Za-z0-9+/=._~-]{6,}"
+    r"\b(?P<scheme>(?i:bearer|basic))\s+(?=[a-z+/._~-]*[A-Z0-9=])[A-Za-z0-9+/=._~-]{6,}"
     r"|(?P<user>://[^/\s:@\"]{1,200}):[^/\s@\"]{1,500}@"
-    r"|(?P<name>\b(?:password|passwd|client_secret|(?:access_|refresh_|id_)?token|api_?key)[\"'\\]*\s*[=:]\s*[\"'\\]*)"
-    r"[^\s\"'\\&,;}]{1,4000}"
+    r"|(?P<name>(?i:\b(?:password|passwd|client_secret|(?:access_|refresh_|id_)?token|api_?key))"
+    r"[\"'\\]*\s*[=:]\s*[\"'\\]*)[^\s\"'\\&,;}]{1,4000}"
 )
 _MARKS = ("earer", "asic", "://", "assw", "ecret", "oken", "key", "ARER", "ASIC", "ASSW", "ECRET", "OKEN", "KEY")
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
-from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -222,8 +221,11 @@ class SourceConfig(Section):
 
 
 class Listen(Section):
+    """``hosts``: further names a proxy reaches this gateway by, ``name`` or ``name:*`` (any port)."""
+
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65_535)
+    hosts: tuple[str, ...] = ()
 
 
 class Quality(Section):
@@ -243,7 +245,7 @@ class Config(Section):
     state: FilePath = Field(default=Path(".interlock"), validate_default=True)
     listen: Listen = Listen()
     as_of: datetime | None = None
-    sources: Mapping[SourceName, SourceConfig] = MappingProxyType({})
+    sources: dict[SourceName, SourceConfig] = {}
     quality: Quality = Quality()
     ledger: LedgerConfig = LedgerConfig()
     adapters: tuple[FilePath, ...] = ()

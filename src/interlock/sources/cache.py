@@ -76,7 +76,7 @@ class SourceCache:
 
     def learn(self, kind: str, key: str, handle: str) -> None:
         """Remember which handle a readable key has."""
-        if key[:1] != "~":
+        if key[:1] != "~" and self._handles.get((kind, key)) != handle:
             self._handles[(kind, key)] = handle
 
     def handle(self, kind: str, key: str) -> str | None:

@@ -46,6 +46,7 @@ class Facts:
     environment: str
     settle_s: float
     probe_timeout_s: float
+    correlate: str | None = None  # canonical field that holds the correlation of a create
     capabilities: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -71,9 +72,11 @@ class Source:
         self.product = facts.product
         self.environment = facts.environment
         self.settle_s = facts.settle_s
+        self.timeout_s = config.timeout_s
         self.probe_timeout_s = facts.probe_timeout_s
         self.capabilities = facts.capabilities
         self.kinds = frozenset(mappings)
+        self._correlate = facts.correlate
         self._adapter = adapter
         self._mappings = dict(mappings)
         self._clock = clock
@@ -150,7 +153,8 @@ class Source:
 
     def _keep(self, kind: str, fetched: Fetched) -> Fetched:
         self._cache.learn(kind, key_of(fetched.record), fetched.handle)
-        self._cache.keep_record(kind, replace(fetched, origin="cache"))
+        kept = Fetched(fetched.record, fetched.handle, fetched.observed_at, "cache")
+        self._cache.keep_record(kind, kept)
         return fetched
 
     async def search(self, kind: str, query: Query, *, cursor: Any = None, max_age_s: float = 0.0) -> Found:
@@ -301,8 +305,7 @@ class Source:
         kind = effect.kind
         if effect.op == "create":
             rows = await self._probe(lambda: self._adapter.find_written(kind, effect.correlation))
-            mapping = self._mapping(kind)
-            return [handle for row in rows if (handle := mapping.handle(row)) is not None]
+            return [found for row in rows if (found := self._created(effect, row)) is not None]
         handle = await self._handle(kind, effect.key or "", priority=True)
         if effect.op == "note":
             return [handle] if await self._has_marker(kind, handle, effect.marker) else []
@@ -310,6 +313,12 @@ class Source:
         wanted = self.norm(kind, effect.changes)
         shown = reads_back(wanted, fetched.record, self._cache)
         return [handle] if not shown else []
+
+    def _created(self, effect: Effect, row: Native) -> str | None:
+        mapping = self._mapping(effect.kind)
+        held = mapping.decode(row).get(self._correlate or "", effect.correlation)
+        # Sources search without regard to case, or for a part: only our own word counts.
+        return mapping.handle(row) if held == effect.correlation else None
 
     async def _has_marker(self, kind: str, handle: str, marker: str | None) -> bool:
         if not marker:
