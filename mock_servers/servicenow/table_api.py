@@ -86,7 +86,7 @@ class TableApi:
         row = self._store.get(table, sys_id)
         if row is None or not self._readable(table, [row], request.caller):
             raise not_found()
-        return self._answer(200, request, self._show(row, table, request))
+        return self._answer(200, request, self._show(row, table, self.view(request)))
 
     def page(self, request: Request, table: str) -> Answer:
         self.check_table(table, request.caller)
@@ -107,7 +107,8 @@ class TableApi:
             headers.append(("X-Total-Count", str(len(found))))
         if not request.flag("sysparm_suppress_pagination_header"):
             headers.extend(_links(request, limit, offset, len(found)))
-        shown = [self._show(row, table, request) for row in rows]
+        view = self.view(request)
+        shown = [self._show(row, table, view) for row in rows]
         return self._answer(200, request, shown, tuple(headers))
 
     def find(self, request: Request, table: str) -> tuple[list[Row], bool]:
@@ -169,14 +170,14 @@ class TableApi:
         display = request.flag("sysparm_input_display_value")
         row = self._writer.insert(table, request.body, request.caller, display=display)
         where = f"{request.base}{request.path.rstrip('/')}/{row['sys_id']}"
-        return self._answer(201, request, self._show(row, table, request), (("Location", where),))
+        return self._answer(201, request, self._show(row, table, self.view(request)), (("Location", where),))
 
     def update(self, request: Request, table: str, sys_id: str) -> Answer:
         self.check_table(table, request.caller)
         self._check_writable(table, sys_id, request.caller)
         display = request.flag("sysparm_input_display_value")
         row = self._writer.update(table, sys_id, request.body, request.caller, display=display)
-        return self._answer(200, request, self._show(row, table, request))
+        return self._answer(200, request, self._show(row, table, self.view(request)))
 
     def delete(self, request: Request, table: str, sys_id: str) -> Answer:
         self.check_table(table, request.caller)
@@ -206,9 +207,9 @@ class TableApi:
             frozenset(hidden),
         )
 
-    def _show(self, row: Row, table: str, request: Request) -> dict[str, Any]:
+    def _show(self, row: Row, table: str, view: View) -> dict[str, Any]:
         as_table = table if self._switches.parent_columns_only else row.get("sys_class_name", table)
-        return self._shapes.show(row, as_table, self.view(request))
+        return self._shapes.show(row, as_table, view)
 
     def _answer(self, status: int, request: Request, result: Any, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
         answer = xml_answer if request.as_xml else json_answer
