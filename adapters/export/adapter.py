@@ -52,9 +52,12 @@ class Snapshot:
 
 
 class ExportAdapter:
-    """One folder of exported files. ``settings``: folder, files, kinds, ids, choices (see README.md)."""
+    """One folder of exported files. ``settings``: folder, files, kinds, ids, choices (see README.md).
 
-    def __init__(self, settings: Mapping[str, Any], source: str = "export") -> None:
+    ``product`` is the compiled mapping; what it names as a kind's key is the key rows are found by.
+    """
+
+    def __init__(self, settings: Mapping[str, Any], source: str = "export", product: Any = None) -> None:
         folder = settings.get("folder")
         if not isinstance(folder, str | Path) or not str(folder):
             raise invalid("folder", folder, "is missing", "Name the folder that the export is written to.")
@@ -64,6 +67,9 @@ class ExportAdapter:
         self._folder = Path(folder).expanduser()
         self._plan: FolderPlan = folder_plan(files, str(settings.get("ids") or source))
         self._kinds: dict[str, str] = dict(settings.get("kinds") or {name: name for name in self._plan.files})
+        self._keys: dict[str, str] = {
+            kind: mapping.spec.key.column for kind, mapping in (product.mappings if product is not None else {}).items()
+        }
         self._choices: Mapping[str, Any] = settings.get("choices") or {}
         self._snapshot: Snapshot | None = None
         self._checked_at = 0.0
@@ -228,7 +234,7 @@ class ExportAdapter:
             file = self._plan.files.get(table)
             path = tables.files.get(table)
             newest = path.stat().st_mtime if path else max(p.stat().st_mtime for p in tables.files.values())
-            kinds[kind] = _held(rows, (file.key if file else "name"), newest)
+            kinds[kind] = _held(rows, self._keys.get(kind) or (file.key if file else "name") or ID, newest)
         return Snapshot(stamp, kinds, tables.warnings)
 
     def _stamp(self) -> Stamp:
@@ -241,13 +247,12 @@ class ExportAdapter:
         return tuple(found)
 
 
-def _held(rows: list[Cells], key: str | None, exported_at: float) -> Held:
+def _held(rows: list[Cells], key: str, exported_at: float) -> Held:
     by_key: dict[str, list[Cells]] = {}
-    if key is not None:
-        for row in rows:
-            value = row.get(key)
-            if value is not None:
-                by_key.setdefault(value, []).append(row)
+    for row in rows:
+        value = row.get(key)
+        if isinstance(value, str):
+            by_key.setdefault(value, []).append(row)
     return Held(rows, {row[ID]: row for row in rows}, by_key, exported_at)
 
 
