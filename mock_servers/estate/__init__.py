@@ -1,0 +1,13 @@
+"""One synthetic enterprise, by seed and size, that every mock serves in its product's shape.
+
+``generate(seed, size, as_of)`` makes it; ``servicenow.tables(estate)`` shows it as ServiceNow tables. The answer
+key of the defects in it is written by the planter itself (``defects``), under the settings of ``assumptions``.
+"""
+
+from __future__ import annotations
+
+from mock_servers.estate.generate import generate
+from mock_servers.estate.model import Defect, Estate, Size
+from mock_servers.estate.stories import stories
+
+__all__ = ["Defect", "Estate", "Size", "generate", "stories"]
