@@ -37,7 +37,7 @@ from interlock.records.fields import Field
 from interlock.records.kinds import FIELDS
 from interlock.records.problems import Problem, Slug, invalid
 from interlock.state.errors import Constraint, state_error
-from interlock.state.files import connect, private_folder
+from interlock.state.files import BUSY_S, connect, private_folder
 from interlock.state.schema import migrate
 
 Added = TypeVar("Added", Agent, Person, Service)
@@ -52,7 +52,8 @@ class PrincipalStore:
 
     ``by`` is always the principal who acts, taken from how the caller was authenticated (the command line:
     the user of the machine), never from a body. ``on_act`` hears of each act of this process, committed.
-    Raises Problem not-found, invalid-argument or refused; StateError when the file cannot be used.
+    Not shared between threads. Raises Problem not-found, invalid-argument or refused; StateError when the
+    file cannot be used.
     """
 
     def __init__(
@@ -100,7 +101,7 @@ class PrincipalStore:
         """Replace what is declared of a principal. Its status and its keys stay."""
         known = self.get(principal.id)
         if known.kind != principal.kind:
-            raise invalid("id", principal.id, f"is a {known.kind} already", "Choose another id.")
+            raise _taken(known, "Choose another id.")
         with self._act(by, f"{principal.kind}.update", principal.id, _summary(principal)) as (db, now):
             db.execute(
                 "UPDATE principals SET document = ?, changed_at = ? WHERE id = ?",
@@ -232,7 +233,7 @@ class PrincipalStore:
                 self._db.execute("ROLLBACK")
             return False
         finally:
-            self._db.execute("PRAGMA busy_timeout=5000")
+            self._db.execute(f"PRAGMA busy_timeout={BUSY_S * 1000:.0f}")
         return True
 
     # For the ledger
@@ -258,8 +259,7 @@ class PrincipalStore:
                     (principal.id, principal.kind, documents.write(principal), now, now),
                 )
         except Constraint:
-            known = self.get(principal.id)
-            raise invalid("id", principal.id, f"is a {known.kind} already", "Update it, or choose another.") from None
+            raise _taken(self.get(principal.id), "Update it, or choose another id.") from None
         return replace(principal, status="active", key=None)
 
     def _turn(self, id: str, status: Status, by: str) -> AnyPrincipal:  # noqa: A002
@@ -290,6 +290,8 @@ class PrincipalStore:
         self, by: str, what: str, subject: str, detail: Mapping[str, Any]
     ) -> Iterator[tuple[sqlite3.Connection, float]]:
         """A transaction that changes something and says so."""
+        if not by:
+            raise invalid("by", by, "is empty: every change has an author")
         now = self._clock.now()
         with self._transaction() as db:
             yield db, now
@@ -343,6 +345,10 @@ def check_roles(roles: Collection[str]) -> frozenset[Role]:
 
 
 _ALL_ROLES = f"Roles are: {', '.join(ROLES)}."
+
+
+def _taken(known: AnyPrincipal, next_step: str) -> Problem:
+    return invalid("id", known.id, f"is taken already, by a principal of kind {known.kind}", next_step)
 
 
 def _summary(principal: AnyPrincipal) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -61,14 +62,14 @@ class SqliteDb:
     def __init__(self, path: Path, steps: Sequence[Step] = (), synchronous: str = "FULL", bound: int = 8192) -> None:
         self.path = path
         self.lock = WriterLock(path)
-        try:
+        with ExitStack() as undo:
+            undo.callback(self.lock.release)
             self._writer = connect(path, synchronous=synchronous)
+            undo.callback(self._writer.close)
             migrate(self._writer, steps, path.name)
             self._reader = connect(path, readonly=True)
             self._reader.execute("PRAGMA query_only=ON")
-        except Exception:
-            self.lock.release()
-            raise
+            undo.pop_all()
         self._deadline = 0.0
         self._reader.set_progress_handler(self._late, 20_000)
         self._group: GroupCommit[tuple[Statement, ...], list[Result]] = GroupCommit(

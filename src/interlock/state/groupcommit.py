@@ -7,6 +7,7 @@ many callers there are, and a single caller waits for nothing but its own commit
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections import deque
@@ -14,6 +15,8 @@ from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar, cast
 
 from interlock.state.errors import StateError
+
+log = logging.getLogger(__name__)
 
 Item = TypeVar("Item")
 Outcome = TypeVar("Outcome")
@@ -156,7 +159,7 @@ class GroupCommit(Generic[Item, Outcome]):
             _tell([(future, late) for future in outside])
 
     def _run(self) -> None:
-        pause = self._tick() if self._tick else None
+        pause = self._ticked()
         while True:
             batch, outside, over = self._take(pause)
             if outside:
@@ -165,10 +168,16 @@ class GroupCommit(Generic[Item, Outcome]):
                 self._write(batch)
             if over:
                 break
-            if self._tick:
-                pause = self._tick()
+            pause = self._ticked()
         if self._last:
             self._last()
+
+    def _ticked(self) -> float | None:
+        try:
+            return self._tick() if self._tick else None
+        except Exception:  # idle work must not end the thread that everybody waits for
+            log.exception("%s: idle work failed", self._name)
+            return WATCH_S
 
     def _take(
         self, pause: float | None
@@ -198,8 +207,9 @@ class GroupCommit(Generic[Item, Outcome]):
         except Exception as error:  # whatever it is, those who wait must hear of it
             outcomes = [error] * len(items)
         rest = iter(outcomes)
+        missing = StateError(f"{self._name}: a commit answered for too few items")
         answers = [
-            (future, None if item is _MARK else next(rest))
+            (future, None if item is _MARK else next(rest, missing))
             for item, future in batch
             if future is not None or item is not _MARK
         ]

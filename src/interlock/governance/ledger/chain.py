@@ -37,8 +37,9 @@ import orjson
 
 from interlock.records.problems import Problem, Slug
 
-KINDS = frozenset({"call", "decision", "admin", "start", "stop"})
-"""``decision`` is a person's (approve, deny); ``admin`` changes who may do what, or the ledger itself."""
+KINDS = frozenset({"call", "intent", "settle", "decision", "admin", "start", "stop"})
+"""``intent`` is a write about to be sent or held, ``settle`` a later step of one, ``decision`` a person's
+(approve, deny); ``admin`` changes who may do what, or the ledger itself."""
 
 FORM = 1
 """Version of the canonical form, in every row as ``v``."""

@@ -7,6 +7,7 @@ import os
 import secrets
 import sqlite3
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,20 +89,21 @@ class Ledger:
         self._said = 0  # of both, those that the chain tells of
         self._failures = self._heads = self._head_failures = 0
         self._failing = False
+        self._full = False
         self._lock = WriterLock(path)
-        try:
+        with ExitStack() as undo:
+            undo.callback(self._lock.release)
             self._signer = Signer(folder, anchors or folder / ANCHORS)
             self._db = connect(path)
-            self._db.execute("PRAGMA secure_delete=ON")
+            undo.callback(self._db.close)
             migrate(self._db, tables.STEPS, path.name)
-            self.chain = self._name_chain()
-            self._tip: tuple[int, str] | None = tables.tip(self._db) or (0, GENESIS)
-        except sqlite3.Error as error:
-            self._lock.release()
-            raise state_error(error) from error
-        except Exception:
-            self._lock.release()
-            raise
+            try:
+                self._db.execute("PRAGMA secure_delete=ON").fetchall()
+                self.chain = self._name_chain()
+                self._tip: tuple[int, str] | None = tables.tip(self._db) or (0, GENESIS)
+            except sqlite3.Error as error:
+                raise state_error(error) from error
+            undo.pop_all()
         self._entries = self._tip[0]
         self._signed = -1
         self._signed_at = 0.0
@@ -125,10 +127,12 @@ class Ledger:
         Waits only while the queue is full, and at most ROOM_S; an entry that could not be written is
         counted, and the chain tells how many were lost as soon as it can be written again.
         """
+        # Once the queue did not move for ROOM_S, the next reads do not wait for it again.
         try:
-            taken = await self._group.put(_Add(entry, payload, False), ROOM_S)
+            taken = await self._group.put(_Add(entry, payload, False), 0.0 if self._full else ROOM_S)
         except StateError:  # the disk hangs
             taken = False
+        self._full = not taken
         if not taken:
             self._dropped += 1
 
