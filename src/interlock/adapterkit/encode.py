@@ -1,0 +1,125 @@
+"""Canonical changes into native values: what is written where, and what cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from interlock.adapterkit.manifest import Wire
+from interlock.adapterkit.mappingspec import FieldSpec, MappingSpec
+from interlock.adapterkit.yamlfile import nearest
+from interlock.records import times
+from interlock.records.kinds import FIELDS
+from interlock.records.problems import Problem, Slug, invalid
+from interlock.records.refs import Ref
+
+WriteOp = Literal["create", "update"]
+
+
+def encode(
+    spec: MappingSpec, wire: Wire, source: str, changes: Mapping[str, Any], op: WriteOp, handles: Mapping[str, str]
+) -> dict[str, Any]:
+    """The native payload of changes. ``handles``: ref to native handle, for refs given by a readable key.
+
+    Raises Problem: unmapped-value for a word that this source has no value for, else invalid-argument;
+    each names the field and the way out.
+    """
+    payload: dict[str, Any] = {}
+    for name, value in changes.items():
+        each = field_of(spec, name, value)
+        place = each.create if op == "create" else each.write
+        if place is None:
+            able = [n for n, f in spec.fields.items() if (f.create if op == "create" else f.write)]
+            when = "later than at creation" if op == "update" and each.create else "in this source"
+            raise invalid(name, value, f"cannot be written {when}", f"Writable: {', '.join(able) or 'nothing'}.")
+        place.put(payload, native_value(each, wire, source, value, handles))
+    return payload
+
+
+def field_of(spec: MappingSpec, name: str, value: object) -> FieldSpec:
+    """The mapped field of that name, or a Problem."""
+    if name in spec.fields:
+        return spec.fields[name]
+    if name in FIELDS[spec.kind]:
+        raise invalid(name, value, "does not exist in this source", f"Leave it out. Known: {', '.join(spec.fields)}.")
+    raise invalid(name, value, f"is not a field of {spec.kind}", nearest(name, FIELDS[spec.kind]))
+
+
+def native_value(each: FieldSpec, wire: Wire, source: str, value: Any, handles: Mapping[str, str]) -> Any:
+    """One canonical value as the source writes it. ``None`` clears. Raises Problem."""
+    kind, name = each.field.type, each.name
+    if value is None:
+        return each.unset[0] if each.unset else None
+    if kind in ("enum", "bool"):
+        return _typed(_code(each, value), wire)
+    if kind == "ref":
+        return _handle(each, source, value, handles)
+    if kind == "int":
+        if isinstance(value, bool) or not isinstance(value, int) or abs(value) > 2**53:
+            raise invalid(name, value, "must be a whole number")
+        return _typed(str(value), wire)
+    if not isinstance(value, str):
+        raise invalid(name, value, "must be a string")
+    if kind == "instant":
+        assert each.form is not None
+        try:
+            return each.form.write(times.to_text(times.parse(value, name)))
+        except ValueError:
+            raise invalid(name, value, "cannot be written by this source", "Use a time after 1970.") from None
+    return value
+
+
+def _code(each: FieldSpec, value: Any) -> str:
+    assert each.codes is not None
+    if isinstance(value, str | bool) and value in each.codes.writes:
+        return each.codes.writes[value]
+    able = ", ".join(str(word) for word in each.codes.writes)
+    allowed: tuple[Any, ...] = each.field.values if each.field.type == "enum" else (True, False)
+    if value in allowed:
+        raise Problem(
+            Slug.UNMAPPED_VALUE,
+            f"{each.name}: this source has no value for {value}",
+            field=each.name,
+            value=value,
+            next_step=f"Use one of: {able}." if able else "Leave it out.",
+            layer="argument",
+        )
+    raise invalid(each.name, value, f"is not a value of {each.name}", nearest(value, map(str, allowed)))
+
+
+def _typed(text: str, wire: Wire) -> Any:
+    if wire.scalars == "text":
+        return text
+    if text in ("true", "false"):
+        return text == "true"
+    return int(text) if text.lstrip("-").isdecimal() and str(int(text)) == text else text
+
+
+def ref_of(each: FieldSpec, value: Any) -> Ref:
+    """The ref in a change: text, or a link. Raises Problem."""
+    text = value.get("ref") if isinstance(value, Mapping) else value
+    if not isinstance(text, str):
+        raise invalid(each.name, value, "must be a ref", f"Write it as source:{each.ref}:key.")
+    return Ref.parse(text, each.name, each.ref)
+
+
+def needs_handle(each: FieldSpec, ref: Ref) -> bool:
+    """Whether a ref must be looked up before it can be written."""
+    return ref.handle is None and not each.plain_key and not (each.key is not None and each.key == each.read)
+
+
+def _handle(each: FieldSpec, source: str, value: Any, handles: Mapping[str, str]) -> str:
+    ref = ref_of(each, value)
+    if ref.source != source:
+        raise invalid(
+            each.name, str(ref), f"is a record of {ref.source}, but this is {source}", f"Pass a ref of {source}."
+        )
+    if not needs_handle(each, ref):
+        return ref.handle or ref.key
+    found = handles.get(str(ref))
+    if found is None:
+        raise invalid(
+            each.name, str(ref), "names a record by its key, but this source writes its handle",
+            f"Look the record up first, or pass {source}:{ref.kind}:~handle.",
+        )  # fmt: skip
+    return found

@@ -1,0 +1,382 @@
+"""A mapping file, read and checked: what each canonical field is in one source's terms.
+
+Types come from the contract; the file says where a field is and what is unusual. A site's overlay is
+merged over it first: entries replace entries, ``null`` removes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import Field as Described
+
+from interlock.adapterkit.codes import CodeTable, compile_codes
+from interlock.adapterkit.forms import InstantForm, instant_form
+from interlock.adapterkit.manifest import Manifest, Words
+from interlock.adapterkit.paths import Path, parse_path
+from interlock.adapterkit.yamlfile import Document, Part, Place, nearest
+from interlock.records.fields import OPERATORS, Field
+from interlock.records.kinds import FIELDS
+from interlock.records.refs import KINDS
+
+_UNTYPED = ("refs", "words", "duration", "object", "day")  # no field of the contract has them yet
+
+
+class FieldPart(Part):
+    """Keys of a field. ``at`` is read, written and asked; ``read``, ``write``, ``create`` set them apart."""
+
+    at: str | None = None
+    read: str | None = None
+    write: str | None = None
+    create: str | None = None
+    codes: str | None = None
+    ref: str | None = None
+    key: str | None = None
+    name: str | None = None
+    filter: Literal[False] | str | dict[str, str] | None = None
+    sort: Literal[False] | str | None = None
+    unset: Words = ()
+    as_: str | None = Described(default=None, alias="as")
+    zone: str | None = None
+    template: str | None = None
+    const: str | bool | int | None = None
+
+
+class NotesPart(Part):
+    """Columns that a note is written to."""
+
+    write: dict[Literal["internal", "public"], str]
+
+
+class RequirePart(Part):
+    """When all these values hold, these fields must be there."""
+
+    when: dict[str, str | bool]
+    fields: tuple[str, ...]
+
+
+class WritePart(Part):
+    """``clear_also``: the source empties these fields when that one changes."""
+
+    clear_also: dict[str, tuple[str, ...]] = {}
+
+
+class InversePart(Part):
+    """Native values of a field for which two other fields change places: the source tells it from the other end."""
+
+    field: str
+    natives: Words
+    swap: tuple[str, str]
+
+
+class MappingPart(Part):
+    """A mapping file."""
+
+    kind: str
+    entity: str
+    key: str
+    id: str | None = None
+    text: bool = True
+    fields: dict[str, Any]
+    codes: dict[str, Any] = {}
+    require: tuple[RequirePart, ...] = ()
+    write: WritePart = WritePart()
+    inverse: InversePart | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FieldSpec:
+    """One field of one kind in one source. ``filters`` maps operators to native names."""
+
+    name: str
+    field: Field
+    read: Path | None
+    write: Path | None
+    create: Path | None
+    codes: CodeTable | None
+    ref: str | None
+    key: Path | None
+    label: Path | None
+    plain_key: bool  # the kind it refers to is known by its handle: no tilde
+    filters: Mapping[str, str]
+    sort: str | None
+    unset: tuple[str, ...]
+    form: InstantForm | None
+    bound: InstantForm | None
+    template: str | None
+    const: Any
+
+
+@dataclass(frozen=True, slots=True)
+class MappingSpec:
+    """A checked mapping."""
+
+    kind: str
+    entity: str
+    key: Path
+    id: Path
+    searchable: bool
+    fields: Mapping[str, FieldSpec]
+    notes: Mapping[str, Path]
+    require: tuple[RequirePart, ...]
+    clears: Mapping[str, tuple[str, ...]]
+    inverse: InversePart | None
+
+
+def merge(base: Any, overlay: Mapping[str, Any]) -> Any:
+    """The file with a site's changes: fields and code words replaced one by one, ``None`` removes."""
+    merged = dict(base) if isinstance(base, Mapping) else {}
+    for key, value in overlay.items():
+        if value is None:
+            merged.pop(key, None)
+        elif key in ("fields", "write") and isinstance(value, Mapping):
+            merged[key] = _entries(merged.get(key), value)
+        elif key == "codes" and isinstance(value, Mapping):
+            tables = dict(merged.get(key) or {})
+            for table, words in value.items():
+                if words is None:
+                    tables.pop(table, None)
+                else:
+                    tables[table] = _entries(tables.get(table), words) if isinstance(words, Mapping) else words
+            merged[key] = tables
+        else:
+            merged[key] = value
+    return merged
+
+
+def _entries(base: Any, changes: Mapping[Any, Any]) -> dict[Any, Any]:
+    merged = {**(base or {}), **changes}
+    return {key: value for key, value in merged.items() if value is not None}
+
+
+def read_mapping(document: Document, manifest: Manifest, keyed_by_handle: frozenset[str]) -> MappingSpec:
+    """Check a mapping. ``keyed_by_handle``: kinds whose readable key is the handle. Raises MappingError."""
+    part = MappingPart.load(document)
+    if part.kind not in FIELDS:
+        raise document.unknown(("kind",), FIELDS, f"a kind with fields: {part.kind}")
+    known = FIELDS[part.kind]
+    flat = manifest.wire.paths == "flat"
+    tables = {name: compile_codes(name, data, document, ("codes", name)) for name, data in part.codes.items()}
+    entries = dict(part.fields)
+    notes = _notes(entries, document, flat)
+    specs = {}
+    for name, entry in entries.items():
+        place = ("fields", name)
+        if name not in known:
+            raise document.unknown(place, known, f"a field of {part.kind}")
+        keys = FieldPart.load(document, place, {"at": entry} if isinstance(entry, str) else entry)
+        specs[name] = _Reader(document, manifest, place, keys, known[name], tables, keyed_by_handle).spec()
+    _one_writer(specs, notes, document)
+    for name in tables:
+        if not any(spec.codes is tables[name] for spec in specs.values()):
+            used = {spec.codes.name for spec in specs.values() if spec.codes}
+            raise document.fault(("codes", name), "is used by no field", f"Used: {', '.join(sorted(used)) or 'none'}.")
+    _known_names(part, specs, document)
+    key = _path(part.key, document, ("key",), flat)
+    return MappingSpec(
+        kind=part.kind,
+        entity=part.entity,
+        key=key,
+        id=_path(part.id, document, ("id",), flat) if part.id else key,
+        searchable=part.text,
+        fields=specs,
+        notes=notes,
+        require=part.require,
+        clears=part.write.clear_also,
+        inverse=part.inverse,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    document: Document
+    manifest: Manifest
+    place: Place
+    keys: FieldPart
+    field: Field
+    tables: Mapping[str, CodeTable]
+    keyed_by_handle: frozenset[str]
+
+    def spec(self) -> FieldSpec:
+        keys, field, wire = self.keys, self.field, self.manifest.wire
+        read, write = self.path("read") or self.path("at"), self.path("write") or self.path("at")
+        create = self.path("create") or write
+        read = read or self.path("create")
+        places = sum(thing is not None for thing in (read or create, keys.template, keys.const))
+        if places != 1:
+            raise self.fault((), "must say one of: where it is (at, read, write, create), template, or const")
+        if field.type in _UNTYPED or (field.type == "url" and keys.template is None and read is None):
+            raise self.fault((), f"has the type {field.type}, which a mapping cannot hold yet")
+        if field.type in ("url", "version") and (keys.at or keys.write or keys.create):
+            raise self.fault((), "can only be read", "Use read, or template for an address.")
+        filters = self.filters(read)
+        form, bound = self.instants()
+        return FieldSpec(
+            name=field.name,
+            field=field,
+            read=read,
+            write=write,
+            create=create,
+            codes=self.codes(),
+            ref=self.ref(),
+            key=self.path("key"),
+            label=self.path("name"),
+            plain_key=keys.ref in self.keyed_by_handle,
+            filters=filters,
+            sort=self.sort(filters, read),
+            unset=(*keys.unset, *wire.unset, *(wire.instant.unset if field.type == "instant" else ())),
+            form=form,
+            bound=bound,
+            template=keys.template,
+            const=keys.const,
+        )
+
+    def fault(self, at: Place, why: str, next_step: str | None = None) -> Exception:
+        return self.document.fault((*self.place, *at), why, next_step)
+
+    def path(self, key: str) -> Path | None:
+        text = getattr(self.keys, key)
+        flat = self.manifest.wire.paths == "flat"
+        return None if text is None else _path(text, self.document, (*self.place, key), flat)
+
+    def codes(self) -> CodeTable | None:
+        name, field = self.keys.codes, self.field
+        if field.type not in ("enum", "bool"):
+            if name is not None:
+                raise self.fault(("codes",), f"does not apply: {field.name} is a {field.type}")
+            return None
+        if self.keys.const is not None:
+            if self.keys.const not in (field.values if field.type == "enum" else (True, False)):
+                raise self.document.unknown((*self.place, "const"), field.values, f"a value of {field.name}")
+            return None
+        if name is None:
+            raise self.fault((), f"is an {field.type} and needs codes", f"Tables: {', '.join(self.tables) or 'none'}.")
+        if name not in self.tables:
+            raise self.document.fault(
+                (*self.place, "codes"), f"{name!r} is not a code table", nearest(name, self.tables), name
+            )
+        table = self.tables[name]
+        allowed: tuple[str | bool, ...] = field.values if field.type == "enum" else (True, False)
+        for word in table.words():
+            if word not in allowed or type(word) is not type(allowed[0]):
+                place = ("codes", name, str(word).lower() if isinstance(word, bool) else word)
+                raise self.document.unknown(place, map(str, allowed), f"a value of {field.name}")
+        return table
+
+    def ref(self) -> str | None:
+        kind, field = self.keys.ref, self.field
+        if field.type != "ref":
+            if kind is not None or self.keys.key or self.keys.name:
+                raise self.fault((), f"is no reference but a {field.type}", "Leave ref, key and name out.")
+            return None
+        if kind is None:
+            raise self.fault((), "needs ref: the kind it refers to", f"Write ref: {field.refers[0]}.")
+        if kind not in KINDS or kind not in field.refers:
+            raise self.document.fault(
+                (*self.place, "ref"), f"{kind!r} is not a kind that {field.name} refers to",
+                f"Kinds: {', '.join(field.refers)}.", kind,
+            )  # fmt: skip
+        return kind
+
+    def filters(self, read: Path | None) -> dict[str, str]:
+        given, offered = self.keys.filter, OPERATORS[self.field.type]
+        if given in (False, "no") or self.manifest.query.style == "rows":
+            return {}
+        if isinstance(given, dict):
+            for op, asked in given.items():
+                if op not in offered:
+                    raise self.document.unknown(
+                        (*self.place, "filter", op), offered, f"an operator of {self.field.name}"
+                    )
+                self.native_name(asked, ("filter", op))
+            return dict(given)
+        name = given if isinstance(given, str) else read.column if read else None
+        if name is None:
+            return {}
+        self.native_name(name, ("filter",) if given else ())
+        return dict.fromkeys(offered, name)
+
+    def native_name(self, name: str, at: Place) -> None:
+        allowed = self.manifest.query.field
+        if not re.fullmatch(allowed, name):
+            raise self.fault(at, f"{name!r} cannot be asked for by that name", "Give filter: a native name, or no.")
+
+    def sort(self, filters: Mapping[str, str], read: Path | None) -> str | None:
+        given = self.keys.sort
+        if given in (False, "no") or not self.field.sortable or self.manifest.query.order is None:
+            return None
+        name = given if isinstance(given, str) else next(iter(filters.values()), None)
+        if name is not None:
+            self.native_name(name, ("sort",))
+        return name
+
+    def instants(self) -> tuple[InstantForm | None, InstantForm | None]:
+        if self.field.type != "instant":
+            for key in ("as_", "zone"):
+                if getattr(self.keys, key) is not None:
+                    raise self.fault((key.rstrip("_"),), f"does not apply: {self.field.name} is a {self.field.type}")
+            return None, None
+        wire = self.manifest.wire.instant
+        asked = self.manifest.query.instant
+        form, zone = self.keys.as_ or wire.as_, self.keys.zone or wire.zone
+        try:
+            read = instant_form(form, zone)
+            return read, instant_form(asked.as_, asked.zone) if asked else read
+        except ValueError as failure:
+            raise self.fault((), str(failure)) from None
+
+
+def _path(text: str, document: Document, place: Place, flat: bool) -> Path:
+    try:
+        return parse_path(text, flat=flat)
+    except ValueError as failure:
+        raise document.fault(place, str(failure), value=text) from None
+
+
+def _notes(entries: dict[str, Any], document: Document, flat: bool) -> dict[str, Path]:
+    given = entries.pop("notes", None)
+    if given is None:
+        return {}
+    part = NotesPart.load(document, ("fields", "notes"), given)
+    place = ("fields", "notes", "write")
+    return {name: _path(text, document, (*place, name), flat) for name, text in part.write.items()}
+
+
+def _one_writer(specs: Mapping[str, FieldSpec], notes: Mapping[str, Path], document: Document) -> None:
+    taken: list[tuple[tuple[str, ...], str]] = [(path.steps, f"notes.{name}") for name, path in notes.items()]
+    for name, spec in specs.items():
+        for path in {place.steps: place for place in (spec.write, spec.create) if place}.values():
+            for steps, other in taken:
+                shorter = min(len(steps), len(path.steps))
+                if other != name and steps[:shorter] == path.steps[:shorter]:
+                    raise document.fault(
+                        ("fields", name),
+                        f"writes {path.text}, which {other} writes too",
+                        "Let one of them be read only.",
+                    )
+            taken.append((path.steps, name))
+
+
+def _known_names(part: MappingPart, specs: Mapping[str, FieldSpec], document: Document) -> None:
+    for index, rule in enumerate(part.require):
+        for name in (*rule.when, *rule.fields):
+            if name not in specs:
+                raise document.unknown(("require", index, name), specs, "a mapped field")
+        for name, value in rule.when.items():
+            allowed = specs[name].field.values
+            if allowed and value not in allowed:
+                place = ("require", index, "when", name)
+                raise document.fault(place, f"{value!r} is not a value of {name}", f"Values: {', '.join(allowed)}.")
+    for name, others in part.write.clear_also.items():
+        for each in (name, *others):
+            if each not in specs:
+                raise document.unknown(("write", "clear_also", each), specs, "a mapped field")
+    if part.inverse:
+        for each in (part.inverse.field, *part.inverse.swap):
+            if each not in specs:
+                raise document.unknown(("inverse", each), specs, "a mapped field")
+        if any(specs[each].write or specs[each].create for each in part.inverse.swap):
+            raise document.fault(("inverse",), "swaps fields that are written", "Use read for them.")
