@@ -170,8 +170,6 @@ PRODUCTS: tuple[tuple[str, str, str, str], ...] = (
     ("computer", "Dell Inc.", "Latitude 5430", "P136G"),
     ("computer", "Apple", 'MacBook Pro 14"', "A2442"),
     ("computer", "Hewlett Packard", "EliteBook 840 G9", "6F6Z5EA"),
-    ("mobile", "Apple", "iPhone 13", "A2633"),
-    ("mobile", "Samsung", "Galaxy XCover 6 Pro", "SM-G736B"),
     ("printer", "Hewlett Packard", "LaserJet Enterprise M611", "7PS84A"),
     ("printer", "Zebra Technologies", "ZT411", "ZT41142"),
     ("phone", "Cisco Systems", "IP Phone 8851", "CP-8851"),

@@ -238,8 +238,9 @@ def test_work_goes_to_members_of_the_group(estate: Estate) -> None:
         assert len(ids) >= 3
 
 
-def test_incidents_look_like_two_years_of_work(estate: Estate) -> None:
-    tickets = generate(11, Size.of(400, 6000), AS_OF).incidents
+def test_incidents_look_like_two_years_of_work() -> None:
+    estate = generate(11, Size.of(400, 6000), AS_OF)
+    tickets = estate.incidents
     assert AS_OF - 735 * DAY < min(i.opened_at for i in tickets) < AS_OF - 700 * DAY
     count = Counter(i.priority for i in tickets)
     assert count["p1"] < 0.06 * 6000 < count["p4"]
@@ -250,7 +251,7 @@ def test_incidents_look_like_two_years_of_work(estate: Estate) -> None:
     still = [i for i in tickets if i.state in ("new", "in_progress", "on_hold")]
     assert median(AS_OF - i.opened_at for i in still) < 30 * DAY
     assert all((i.state == "on_hold") == bool(i.hold_reason) for i in tickets)
-    wrong = {d.record for d in estate.defects} | {d.record for d in generate(11, Size.of(400, 6000), AS_OF).defects}
+    wrong = {defect.record for defect in estate.defects}
     spent = {
         p: median(
             i.resolved_at - i.opened_at for i in tickets if i.resolved_at and i.priority == p and i.id not in wrong
