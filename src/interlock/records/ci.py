@@ -165,17 +165,13 @@ class Ci(Record):
     assigned_to: Link | None = field("ref", "Who uses it.", refers=("person",))
     support_group: Link | None = field("ref", "The group that supports it.", refers=("group",))
     discovery_source: str | None = field("word", "What last saw it.", writable=False)
-    first_seen_at: str | None = field(
-        "instant", "When discovery first saw it.", writable=False, sortable=True
-    )
+    first_seen_at: str | None = field("instant", "When discovery first saw it.", writable=False, sortable=True)
     last_seen_at: str | None = field("instant", "When discovery last saw it.", writable=False, sortable=True)
     attested_at: str | None = field("instant", "When a person last confirmed it.", writable=False)
     created_at: str | None = field("instant", "When the record was created.", writable=False, sortable=True)
     updated_at: str | None = field("instant", "When the record last changed.", writable=False, sortable=True)
     external_id: str | None = field("word", "The id another system gave it.", writable=False)
-    version: str | None = field(
-        "version", "Pass as expected_version to be told of others' changes.", writable=False
-    )
+    version: str | None = field("version", "Pass as expected_version to be told of others' changes.", writable=False)
     url: str | None = field("url", "Where a person opens it.", writable=False)
 
 

@@ -60,9 +60,7 @@ class Query:
     limit: int = 20
 
 
-def read_filter(
-    clauses: Sequence[Mapping[str, Any]], fields: Mapping[str, Field], at: str = "filter"
-) -> Filter:
+def read_filter(clauses: Sequence[Mapping[str, Any]], fields: Mapping[str, Field], at: str = "filter") -> Filter:
     """Check an agent's filter against the fields of a kind. Raises Problem invalid-argument."""
     found: list[Clause] = []
     count = 0
@@ -131,9 +129,7 @@ def _condition(entry: Mapping[str, Any], fields: Mapping[str, Field], at: str) -
             raise invalid(f"{at}.value", value, f"{op} takes a list of values")
         if len(value) > MAX_VALUES:
             raise invalid(f"{at}.value", len(value), f"has more than {MAX_VALUES} values")
-        return Condition(
-            field.name, op, tuple(_value(v, field, f"{at}.value[{n}]") for n, v in enumerate(value))
-        )
+        return Condition(field.name, op, tuple(_value(v, field, f"{at}.value[{n}]") for n, v in enumerate(value)))
     return Condition(field.name, op, _value(value, field, f"{at}.value"))
 
 
@@ -155,9 +151,7 @@ def _value(value: Any, field: Field, at: str) -> Any:
         if value not in field.values and value != UNMAPPED:
             near = get_close_matches(value, field.values, n=1)
             hint = f"Did you mean {near[0]}? " if near else ""
-            raise invalid(
-                at, value, f"is not a value of {field.name}", f"{hint}Values: {', '.join(field.values)}."
-            )
+            raise invalid(at, value, f"is not a value of {field.name}", f"{hint}Values: {', '.join(field.values)}.")
     elif kind in ("ref", "refs"):
         ref = Ref.parse(value, at)
         if field.refers and ref.kind not in field.refers:
@@ -171,6 +165,11 @@ def _value(value: Any, field: Field, at: str) -> Any:
 def matches(filter: Filter, record: Mapping[str, Any]) -> bool:  # noqa: A002
     """Whether a canonical record satisfies the whole filter; unknown does not."""
     return all(_clause(clause, record) is True for clause in filter)
+
+
+def excludes(filter: Filter, record: Mapping[str, Any]) -> bool:  # noqa: A002
+    """Whether what is known of a record already shows that it cannot match."""
+    return any(_clause(clause, record) is False for clause in filter)
 
 
 def _clause(clause: Clause, record: Mapping[str, Any]) -> bool | None:

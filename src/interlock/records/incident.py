@@ -82,7 +82,5 @@ class Incident(Record):
     reassignment_count: int | None = field("int", "How often its group changed.", writable=False, ge=0)
     external_id: str | None = field("word", "The id another system gave it.", writable=False)
     updated_by: str | None = field("word", "Account that last changed it.", writable=False)
-    version: str | None = field(
-        "version", "Pass as expected_version to be told of others' changes.", writable=False
-    )
+    version: str | None = field("version", "Pass as expected_version to be told of others' changes.", writable=False)
     url: str | None = field("url", "Where a person opens it.", writable=False)

@@ -52,20 +52,14 @@ class Ref:
         """Read a ref, optionally of one kind. Raises Problem invalid-argument."""
         parts = text.split(":", 2)
         if len(parts) != 3 or not parts[2].strip():
-            raise invalid(
-                field, text, f"is not a ref; the form is {FORM}", "Take the ref from a search result."
-            )
+            raise invalid(field, text, f"is not a ref; the form is {FORM}", "Take the ref from a search result.")
         source, found, key = parts
         if not _SOURCE.fullmatch(source) or not _KEY.fullmatch(key):
-            raise invalid(
-                field, text, f"is not a ref; the form is {FORM}", "Take the ref from a search result."
-            )
+            raise invalid(field, text, f"is not a ref; the form is {FORM}", "Take the ref from a search result.")
         if found not in KINDS:
             near = get_close_matches(found, KINDS, n=1)
             hint = f"Did you mean {near[0]}?" if near else f"Kinds are {', '.join(KINDS)}."
             raise invalid(field, text, f"{found!r} is not a kind of record", hint)
         if kind is not None and found != kind:
-            raise invalid(
-                field, text, f"names a {found}, but this needs a {kind}", f"Pass the ref of a {kind}."
-            )
+            raise invalid(field, text, f"names a {found}, but this needs a {kind}", f"Pass the ref of a {kind}.")
         return cls(source, found, key)

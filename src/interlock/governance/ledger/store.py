@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 ROOM_S = 2.0
 """How long a read's entry waits for room in a full queue before it is counted as lost."""
+RETRY_S = 1.0
+"""How often a ledger that cannot commit is tried again while nobody asks for it."""
 LINGER_S = 0.1
 """How long an entry that nobody waits for may stand, so that it shares a commit."""
 
@@ -188,7 +190,8 @@ class Ledger:
             # Whether a failed COMMIT took effect is not known: the file says, next time.
             self._tip = None
             why = str(error) if isinstance(error, sqlite3.Error) else type(error).__name__
-            log.error("the ledger cannot commit %d entries: %s", len(batch), why)
+            if batch:
+                log.error("the ledger cannot commit %d entries: %s", len(batch), why)
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             return [_unavailable(why) for _ in batch]
@@ -218,6 +221,8 @@ class Ledger:
                 if isinstance(item, _Add) and not item.awaited:
                     bad += 1
         run.store(db)
+        if not batch:  # a trial: it only tells something when it writes
+            db.execute("UPDATE about SET created_at = created_at")
         db.execute("COMMIT")
         self._tip = (run.seq, run.prev)
         self._entries = run.seq
@@ -237,7 +242,12 @@ class Ledger:
         return Entry("admin", call, now, item.by, tables.ERASED, detail={**detail, "payloads": count})
 
     def _tick(self) -> float | None:
-        """Sign a head when it is due; in how many seconds to look again."""
+        """Sign a head when it is due, try a ledger out of order again; in how many seconds to look again."""
+        if self._failing:
+            # Writes are refused meanwhile, so nothing else might ever find out that the disk is back.
+            self._commit([])
+            if self._failing:
+                return RETRY_S
         open_entries = self._entries - self._signed
         if open_entries <= 0 or self._tip is None:
             return None

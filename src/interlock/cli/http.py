@@ -1,0 +1,36 @@
+"""Talking to a running gateway, as the person or agent whose key is given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+from interlock.records.problems import Problem, Slug
+
+TIMEOUT_S = 60.0
+
+
+def request(method: str, url: str, path: str, key: str | None, body: Any = None) -> Any:
+    """The JSON answer of a gateway. Raises Problem: the gateway's own, or that it cannot be reached."""
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    try:
+        with httpx.Client(base_url=url, timeout=TIMEOUT_S, trust_env=False) as client:
+            answer = client.request(method, path, headers=headers, json=body)
+    except httpx.HTTPError as error:
+        raise Problem(
+            Slug.SOURCE_UNAVAILABLE,
+            f"no gateway answers at {url}: {type(error).__name__}",
+            next_step="Start one with `interlock serve`, or pass --url.",
+        ) from None
+    try:
+        found = answer.json()
+    except ValueError:
+        raise Problem(Slug.SOURCE_FAULT, f"{url} did not answer with JSON (HTTP {answer.status_code})") from None
+    if answer.status_code >= 400:
+        slug = found.get("slug", "")
+        known = Slug(slug) if slug in set(Slug) else Slug.SOURCE_FAULT
+        more = {"reasons": found["reasons"]} if "reasons" in found else {}
+        detail = str(found.get("detail", f"HTTP {answer.status_code}"))
+        raise Problem(known, detail, next_step=found.get("next_step"), more=more)
+    return found

@@ -1,0 +1,95 @@
+"""``interlock serve``."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from interlock.cli.options import CONFIG, ConfigFile, config_of
+from interlock.config import Config
+from interlock.records.problems import Problem, Slug
+
+if TYPE_CHECKING:
+    from interlock.clock import Clock
+    from interlock.telemetry import Telemetry
+
+_NO_KEY = "set INTERLOCK_KEY to the key of the agent that speaks on stdin"
+
+
+def serve(
+    config: ConfigFile = CONFIG,
+    host: Annotated[str | None, typer.Option("--host", help="Instead of the configured one.")] = None,
+    port: Annotated[int | None, typer.Option("--port", help="Instead of the configured one; 0 is a free one.")] = None,
+    stdio: Annotated[bool, typer.Option("--stdio", help="MCP over stdin and stdout, for one agent.")] = False,
+) -> None:
+    """Run the gateway: REST, MCP, health and metrics."""
+    found = config_of(config)
+    listen = found.listen.model_copy(
+        update={name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    )
+    found = found.model_copy(update={"listen": listen})
+    asyncio.run(_stdio(found) if stdio else _http(found))
+
+
+def _telemetry(clock: Clock) -> Telemetry:
+    """Structured log lines on stderr, the libraries' too, and a registry of metrics."""
+    import logging
+
+    from prometheus_client import CollectorRegistry
+
+    from interlock.telemetry import Log, LogHandler, Metrics, Telemetry
+
+    log = Log(sys.stderr.buffer.write, clock)
+    logging.basicConfig(handlers=[LogHandler(log)], level=logging.WARNING, force=True)
+    return Telemetry(log, Metrics(CollectorRegistry()))
+
+
+async def _stdio(config: Config) -> None:
+    from interlock.clock import SystemClock
+    from interlock.faces.mcp_sdk import serve_stdio
+    from interlock.gateway.runtime import open_runtime
+    from interlock.principals.models import Agent
+
+    key = os.environ.get("INTERLOCK_KEY")
+    if not key:
+        raise Problem(Slug.UNAUTHENTICATED, _NO_KEY, next_step="`interlock agents token ID` gives one.")
+    clock = SystemClock()
+    async with open_runtime(config, _telemetry(clock)) as runtime:
+        agent = runtime.principals.authenticate(key)
+        if not isinstance(agent, Agent):
+            raise Problem(Slug.REFUSED, f"{agent.id} is not an agent", next_step=_NO_KEY)
+        await serve_stdio(runtime, agent)
+
+
+async def _http(config: Config) -> None:
+    import uvicorn
+
+    from interlock.clock import SystemClock
+    from interlock.faces.app import build_app
+    from interlock.gateway.runtime import open_runtime
+
+    clock = SystemClock()
+    telemetry = _telemetry(clock)
+    async with open_runtime(config, telemetry) as runtime:
+        options = uvicorn.Config(
+            build_app(runtime),
+            host=config.listen.host,
+            port=config.listen.port,
+            access_log=False,
+            log_config=None,
+            timeout_graceful_shutdown=10,
+            server_header=False,
+        )
+        server = uvicorn.Server(options)
+        task = asyncio.create_task(server.serve())
+        while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn has no event for it
+            await asyncio.sleep(0.005)
+        if server.started:
+            port = server.servers[0].sockets[0].getsockname()[1]
+            telemetry.log.info("ready", url=f"http://{config.listen.host}:{port}", sources=sorted(runtime.sources))
+            telemetry.log.flush()
+        await task

@@ -1,0 +1,137 @@
+"""MCP without a framework for the two hottest messages: ``tools/call`` and ``tools/list`` over HTTP.
+
+Only plainly valid requests are answered here: everything else (other methods, odd headers, errors of the
+protocol) goes to the SDK, so that there is one author of protocol errors. A test sends the same requests
+both ways and compares the answers. Wire facts: MCP 2026-07-28 and, stateless, 2025-03-26 to 2025-11-25.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, MutableMapping
+from typing import Any, Literal
+
+import orjson
+
+from interlock import __version__
+from interlock.faces.answers import mcp_result
+from interlock.gateway.describe import usable
+from interlock.gateway.runtime import Runtime
+from interlock.principals.models import Agent
+from interlock.tools.catalogue import BY_NAME
+from interlock.tools.contracts import listed
+
+MODERN = "2026-07-28"
+LEGACY = frozenset({"2025-03-26", "2025-06-18", "2025-11-25"})
+NAME = "interlock"
+LIST_TTL_MS = 60_000
+LIST_SCOPE: Literal["private"] = "private"
+
+_VERSION_KEY = "io.modelcontextprotocol/protocolVersion"
+_CAPABILITIES_KEY = "io.modelcontextprotocol/clientCapabilities"
+_SERVER_KEY = "io.modelcontextprotocol/serverInfo"
+_ROUTING = (b"mcp-protocol-version", b"mcp-method", b"mcp-name")
+
+SERVER_INFO = {"name": NAME, "version": __version__}
+
+
+class ThinMcp:
+    """Answers what it can as bytes; None means: let the SDK do it."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._lists: dict[tuple[str, ...], bytes] = {}
+
+    async def answer(self, agent: Agent, scope: MutableMapping[str, Any], raw: bytes) -> bytes | None:
+        """The JSON-RPC answer to a plain tools/call or tools/list."""
+        headers = _headers(scope["headers"])
+        if headers is None or not self._plain(headers):
+            return None
+        try:
+            message = orjson.loads(raw)
+        except orjson.JSONDecodeError:
+            return None
+        if not isinstance(message, dict) or message.get("jsonrpc") != "2.0" or len(message) != 4:
+            return None
+        id, method, params = message.get("id"), message.get("method"), message.get("params")  # noqa: A001
+        if not isinstance(id, int | str) or isinstance(id, bool) or not isinstance(params, dict):
+            return None
+        version = headers.get(b"mcp-protocol-version")
+        modern = version == MODERN
+        if modern:
+            if not _envelope_agrees(headers, str(method), params):
+                return None
+        elif version not in LEGACY or b"mcp-session-id" in headers:
+            return None
+        if method == "tools/call":
+            result = await self._call(agent, params, modern)
+        elif method == "tools/list" and not params.keys() - {"_meta"}:
+            result = self._list(agent, modern)
+        else:
+            return None
+        return None if result is None else b'{"jsonrpc":"2.0","id":' + orjson.dumps(id) + b',"result":' + result + b"}"
+
+    def _plain(self, headers: Mapping[bytes, str]) -> bool:
+        accept = headers.get(b"accept", "")
+        content = headers.get(b"content-type", "").partition(";")[0].strip().lower()
+        if "application/json" not in accept or content != "application/json":
+            return False
+        if "text/event-stream" not in accept and headers.get(b"mcp-protocol-version") != MODERN:
+            return False
+        return b"origin" not in headers and self._runtime.knows_host(headers.get(b"host", ""))
+
+    async def _call(self, agent: Agent, params: dict[str, Any], modern: bool) -> bytes | None:
+        name, arguments = params.get("name"), params.get("arguments", {})
+        if name not in BY_NAME or not isinstance(arguments, dict) or params.keys() - {"name", "arguments", "_meta"}:
+            return None
+        reply = await self._runtime.pipeline.handle(agent, name, arguments, "mcp")
+        result = mcp_result(reply)
+        if modern:
+            result["resultType"] = "complete"
+            result["_meta"] = {**result.get("_meta", {}), _SERVER_KEY: SERVER_INFO}
+        return orjson.dumps(result)
+
+    def _list(self, agent: Agent, modern: bool) -> bytes:
+        names = usable(agent)
+        key = (MODERN if modern else "", *names)
+        found = self._lists.get(key)
+        if found is None:
+            result: dict[str, Any] = {"tools": tool_list(names)}
+            if modern:
+                result.update(
+                    resultType="complete",
+                    ttlMs=LIST_TTL_MS,
+                    cacheScope=LIST_SCOPE,
+                    _meta={_SERVER_KEY: SERVER_INFO},
+                )
+            if len(self._lists) > 256:
+                self._lists.clear()
+            found = self._lists[key] = orjson.dumps(result)
+        return found
+
+
+def tool_list(names: tuple[str, ...]) -> list[dict[str, Any]]:
+    """The entries of a tool list, as published in the contracts."""
+    return [listed(BY_NAME[name]) for name in names]
+
+
+def _headers(raw: list[tuple[bytes, bytes]]) -> dict[bytes, str] | None:
+    """Headers by name, or None when one that decides anything stands twice or is a parameter header."""
+    found: dict[bytes, str] = {}
+    for name, value in raw:
+        if name in found and (name in _ROUTING or name in (b"host", b"accept", b"content-type")):
+            return None
+        if name.startswith(b"mcp-param-"):
+            return None
+        found[name] = value.decode("latin-1")
+    return found
+
+
+def _envelope_agrees(headers: Mapping[bytes, str], method: str, params: Mapping[str, Any]) -> bool:
+    meta = params.get("_meta")
+    return (
+        isinstance(meta, dict)
+        and meta.get(_VERSION_KEY) == MODERN
+        and isinstance(meta.get(_CAPABILITIES_KEY), dict)
+        and headers.get(b"mcp-method") == method
+        and (method != "tools/call" or headers.get(b"mcp-name") == params.get("name"))
+    )

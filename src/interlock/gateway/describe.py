@@ -1,0 +1,109 @@
+"""What the gateway says of itself: who an agent is, what a tool takes and gives, how sources are."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import Any
+
+from interlock.principals.models import Agent
+from interlock.quality.judge import Judge
+from interlock.quality.profile import UNCHECKED
+from interlock.records.filters import AnyOf, Filter
+from interlock.records.problems import invalid
+from interlock.sources.source import Source
+from interlock.tools.catalogue import BY_NAME, GENERAL
+from interlock.tools.contracts import input_schema, output_schema
+
+_READ_ERRORS = (
+    "invalid-argument",
+    "not-found",
+    "ambiguous-ref",
+    "unauthenticated",
+    "refused",
+    "unsupported",
+    "rate-limited",
+    "too-large",
+    "source-unavailable",
+    "source-denied",
+    "source-fault",
+)
+_WRITE_ERRORS = (*_READ_ERRORS, "version-conflict", "unmapped-value", "idempotency-mismatch", "source-rejected")
+
+
+def usable(agent: Agent) -> tuple[str, ...]:
+    """The tools an agent may use, in the catalogue's order; the general ones belong to every agent."""
+    return tuple(name for name in BY_NAME if name in agent.tools or name in GENERAL)
+
+
+def written(clauses: Filter) -> list[dict[str, Any]]:
+    """A filter as agents write it."""
+    out: list[dict[str, Any]] = []
+    for clause in clauses:
+        if isinstance(clause, AnyOf):
+            out.append({"any": written(clause.conditions)})
+        elif clause.value is None:
+            out.append({"field": clause.field, "op": clause.op})
+        else:
+            value = list(clause.value) if isinstance(clause.value, tuple) else clause.value
+            out.append({"field": clause.field, "op": clause.op, "value": value})
+    return out
+
+
+def who(agent: Agent) -> dict[str, Any]:
+    """The answer of whoami."""
+    return {
+        "id": agent.id,
+        "owner": agent.owner,
+        "purpose": agent.purpose,
+        "stage": agent.stage,
+        "tools": list(usable(agent)),
+        "scopes": {
+            kind: {"filter": written(scope.filter), "hidden": sorted(scope.hidden)}
+            for kind, scope in sorted(agent.scopes.items())
+        },
+        "budgets": {
+            "calls_per_minute": agent.budgets.calls_per_minute,
+            "writes_per_hour": agent.budgets.writes_per_hour,
+        },
+    }
+
+
+def describe_tool(name: str, agent: Agent, judge: Judge) -> dict[str, Any]:
+    """The answer of tool_describe. Raises invalid-argument for a tool the agent cannot use."""
+    names = usable(agent)
+    if name not in names:
+        near = get_close_matches(name, names, n=1)
+        raise invalid(
+            "name", name, "is not a tool of yours", f"Did you mean {near[0]}?" if near else "whoami lists them."
+        )
+    tool = BY_NAME[name]
+    gates = {}
+    if not tool.reads:
+        gates = {
+            code: effect
+            for code in (*judge.level.checks, UNCHECKED)
+            if (effect := judge.effect(code, name, tool.effect)) != "allow"
+        }
+    return {
+        "name": tool.name,
+        "title": tool.title,
+        "description": tool.description,
+        "effect": tool.effect,
+        "input": input_schema(name),
+        "output": output_schema(name),
+        "errors": list(_READ_ERRORS if tool.reads else _WRITE_ERRORS),
+        "gates": gates,
+    }
+
+
+def source_entry(source: Source) -> dict[str, Any]:
+    """One entry of source_list."""
+    return {
+        "name": source.name,
+        "product": source.product,
+        "environment": source.environment,
+        "kinds": sorted(source.kinds),
+        "capabilities": dict(source.capabilities),
+        "health": source.health(),
+        "observed_at": None,
+    }

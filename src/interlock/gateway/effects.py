@@ -1,0 +1,120 @@
+"""From a write tool's arguments to changes of a record: canonical, resolved, inside the scope."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from interlock.gateway.context import Context
+from interlock.gateway.scopes import admits, not_found, scope_of
+from interlock.records import times
+from interlock.records.fields import Field
+from interlock.records.kinds import FIELDS
+from interlock.records.problems import Problem, Slug, invalid
+from interlock.records.refs import Ref
+from interlock.sources.answers import Fetched
+from interlock.sources.source import Source
+from interlock.tools.arguments import IncidentChanges
+
+_CI_AGE_S = 300.0  # a write looks at the CI behind its ticket; this old is recent enough
+
+
+def digest_of(tool: str, raw: Mapping[str, Any]) -> str:
+    """What an idempotency key is bound to: the tool and all arguments but the key itself."""
+    asked = {name: value for name, value in raw.items() if name != "idempotency_key" and value is not None}
+    return hashlib.sha256(orjson.dumps([tool, asked], option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def asked_changes(context: Context) -> dict[str, Any]:
+    """The changes a call asks for, refs still as written. Raises invalid-argument."""
+    spec, arguments = context.tool.write, context.arguments
+    assert spec is not None
+    if spec.op == "note":
+        return {}
+    found: dict[str, Any] = dict(spec.sets or {})
+    for name in spec.takes:
+        value = getattr(arguments, name)
+        if isinstance(value, IncidentChanges):
+            found.update(value.model_dump(exclude_unset=True))
+        elif value is not None:
+            found[name] = value
+    if "state" in found and found["state"] is None:
+        raise invalid("changes.state", None, "cannot be cleared", "Pass new, in_progress or on_hold.")
+    if found.get("due_at") is not None:
+        found["due_at"] = times.to_text(times.parse(found["due_at"], "changes.due_at"))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """Changes with every ref resolved: ``changes`` name handles, ``also`` the readable ref of each."""
+
+    changes: dict[str, Any]
+    also: dict[str, str]
+    ci: Fetched | None  # the CI the write sets, when it sets one
+
+
+async def resolve(context: Context, source: Source, changes: dict[str, Any], hidden: frozenset[str]) -> Linked:
+    """Look up every record the changes refer to, inside the agent's scope.
+
+    Raises not-found for what is not there or outside the scope, invalid-argument for another source's refs
+    and for fields that are hidden or that this source cannot write.
+    """
+    kind = context.tool.kind
+    assert kind is not None
+    fields = FIELDS[kind]
+    writable = source.writable(kind)
+    for name in changes:
+        if name in hidden:
+            raise invalid(name, None, "is hidden from you and cannot be written", "Leave it out.")
+        if name not in writable:
+            raise Problem(
+                Slug.UNSUPPORTED,
+                f"{name}: {source.name} cannot write it",
+                field=name,
+                next_step=f"It can write: {', '.join(sorted(writable))}.",
+            )
+    links = {name: value for name, value in changes.items() if fields[name].type == "ref" and value is not None}
+    fetched = await asyncio.gather(*(_look_up(context, source, fields[name], value) for name, value in links.items()))
+    resolved, also, ci = dict(changes), {}, None
+    for name, there in zip(links, fetched, strict=True):
+        ref = Ref.parse(there.record["ref"])
+        resolved[name] = {"ref": f"{source.name}:{ref.kind}:~{there.handle}"}
+        also[name] = there.record["ref"]
+        if name == "ci":
+            ci = there
+    return Linked(resolved, also, ci)
+
+
+async def _look_up(context: Context, source: Source, field: Field, text: str) -> Fetched:
+    ref = Ref.parse(text, field.name)
+    if ref.source != source.name:
+        raise invalid(
+            field.name, text, f"is not in {source.name}", f"Find it there: directory_find, source {source.name}."
+        )
+    scope = scope_of(context.agent, ref.kind)
+    try:
+        fetched = await source.get(ref.kind, ref.key, max_age_s=_CI_AGE_S)
+    except Problem as problem:
+        if problem.slug is not Slug.NOT_FOUND:
+            raise
+        raise not_found(ref, field.name) from None
+    if not admits(scope, fetched.record):
+        raise not_found(ref, field.name)
+    return fetched
+
+
+async def ci_behind(source: Source, record: Mapping[str, Any]) -> Fetched | Problem | None:
+    """The CI a ticket names: fetched, none, or the problem that kept us from reading it."""
+    link = record.get("ci")
+    if not link:
+        return None
+    try:
+        return await source.get("ci", Ref.parse(link["ref"]).key, max_age_s=_CI_AGE_S)
+    except Problem as problem:
+        return problem

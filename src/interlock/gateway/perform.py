@@ -1,0 +1,146 @@
+"""Performing a write: send once, read back, write the receipt. Used by calls and by the settling pass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from interlock.clock import Clock
+from interlock.gateway import receipts
+from interlock.records import times
+from interlock.records.problems import Problem, Slug
+from interlock.sources.answers import Effect, Fetched
+from interlock.sources.source import Source
+from interlock.state.journal import Journal, WriteRow
+
+FIRST_PROBE_S = 1.0
+BACKOFF = 1.7
+BACKOFF_MAX_S = 60.0
+MAX_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A settled or unsettled receipt, and the record as it was read back."""
+
+    receipt: dict[str, Any]
+    record: dict[str, Any] | None = None
+    observed_at: float | None = None
+
+
+def effect_of(row: WriteRow) -> Effect:
+    """The write of a row in canonical terms."""
+    stored = row.call["effect"]
+    return Effect(
+        kind=row.kind,
+        op=stored["op"],
+        key=stored["key"],
+        changes=stored["changes"],
+        correlation=stored["correlation"],
+        marker=stored["marker"],
+        note_text=stored["note_text"],
+        visibility=stored["visibility"],
+    )
+
+
+class Performer:
+    """Sends writes and establishes what they did."""
+
+    def __init__(self, sources: Mapping[str, Source], journal: Journal, clock: Clock) -> None:
+        self._sources = sources
+        self._journal = journal
+        self._clock = clock
+
+    async def perform(self, row: WriteRow, not_after: float) -> Done:
+        """Send the write of a ``performing`` row whose commit is durable, and settle it as far as can be."""
+        source = self._sources[row.source]
+        effect = effect_of(row)
+        try:
+            key = await source.send(effect, not_after=not_after)
+        except Problem as problem:
+            if problem.reached == "maybe" or problem.reached is None:
+                return await self._uncertain(row, source, effect, problem)
+            return await self._refused(row, problem)
+        return await self.read_back(row, source, effect, key, "answer")
+
+    async def read_back(
+        self, row: WriteRow, source: Source, effect: Effect, key: str | None, found_by: str, extra: str | None = None
+    ) -> Done:
+        """Read the record and compare it field by field; settles the row."""
+        now = self._clock.now()
+        try:
+            if effect.op == "note" and found_by == "answer" and not await source.probe(effect):
+                problem = Problem(Slug.SOURCE_FAULT, "the source took the note but its journal does not show it yet")
+                return await self.unknown(row, source, problem)
+            where = f"~{key}" if key is not None else effect.key
+            if where is None:
+                raise Problem(Slug.SOURCE_FAULT, "the source did not say which record it made")
+            fetched: Fetched = await source.get(effect.kind, where, max_age_s=0.0)
+        except Problem as problem:
+            return await self.unknown(row, source, problem)
+        record = fetched.record
+        expected = source.norm(effect.kind, effect.changes) if effect.changes else {}
+        outcome, fields = receipts.compare(expected, row.call["also"], record)
+        if effect.op in ("create", "note") and outcome == "not_applied":
+            outcome = "partial"  # the record or note is there; only what it says differs
+        row.ref = record["ref"]
+        body = receipts.receipt(
+            row,
+            outcome,
+            fields=fields,
+            version=record.get("version"),
+            verified=True,
+            found_by=found_by,
+            merged_over=row.call.get("merged_over"),
+            detail=extra,
+        )
+        if not await self._journal.move(row, outcome, now, receipt=body, ref=record["ref"]):
+            return Done(receipts.receipt(row, "unknown", detail="another worker is settling this write"))
+        return Done(body, record, fetched.observed_at)
+
+    async def unknown(self, row: WriteRow, source: Source, problem: Problem, *, person: bool = False) -> Done:
+        """Nobody knows yet: the row waits for the settling pass, at growing intervals."""
+        now = self._clock.now()
+        tries = int(row.call.get("probes", 0))
+        due = now + min(FIRST_PROBE_S * BACKOFF**tries, BACKOFF_MAX_S)
+        settles = max(due, row.quiet_at or now)
+        body = receipts.receipt(
+            row,
+            "unknown",
+            settles_by=times.to_text(settles + 1),
+            needs_person=person,
+            detail=f"{problem.detail}. Do not send it anew: repeat the same call to see how it ends.",
+        )
+        row.call["probes"] = tries + 1
+        await self._journal.move(
+            row, "unknown", now, due_at=due, receipt=body, call=row.call, needs_person=person or bool(row.needs_person)
+        )
+        return Done(body)
+
+    async def _uncertain(self, row: WriteRow, source: Source, effect: Effect, problem: Problem) -> Done:
+        """The answer was lost: look once at once, it may have been the answer only."""
+        try:
+            found = await source.probe(effect)
+        except Problem:
+            found = []
+        if found:
+            return await self.read_back(row, source, effect, found[0], "probe", twins(effect, found))
+        return await self.unknown(row, source, problem)
+
+    async def _refused(self, row: WriteRow, problem: Problem) -> Done:
+        now = self._clock.now()
+        detail = problem.detail if problem.native_message is None else f"{problem.detail}: {problem.native_message}"
+        body = receipts.receipt(row, "not_applied", detail=detail, found_by="answer")
+        await self._journal.move(row, "not_applied", now, receipt=body)
+        raise _with_receipt(problem, body)
+
+
+def twins(effect: Effect, found: list[str]) -> str | None:
+    """What to say when several records carry the key of one create: a duplicate, to be seen by a person."""
+    return f"{len(found)} records carry this write's key" if effect.op == "create" and len(found) > 1 else None
+
+
+def _with_receipt(problem: Problem, body: dict[str, Any]) -> Problem:
+    problem.more = {**problem.more, "receipt": body}
+    return problem

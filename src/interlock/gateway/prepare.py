@@ -1,0 +1,210 @@
+"""Everything known of a write before it is performed: target, changes, quality, verdict.
+
+Made for a call, for a dry run, and again when a held call is released, always from live records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from interlock.gateway import render
+from interlock.gateway.context import Context, source_for
+from interlock.gateway.effects import Linked, asked_changes, ci_behind, resolve
+from interlock.gateway.reads import Reads
+from interlock.gateway.scopes import admits, scope_of
+from interlock.gateway.versions import Images, merged_over
+from interlock.governance.authority import PolicyEngine, Request
+from interlock.governance.decide import Inputs, Reason, Verdict, decide
+from interlock.principals.models import Scope
+from interlock.quality.judge import Judge, Judged, repairs
+from interlock.quality.profile import UNCHECKED
+from interlock.records.filters import excludes
+from interlock.records.problems import Problem, Slug
+from interlock.sources.answers import Fetched
+from interlock.sources.source import Source
+
+
+@dataclass(slots=True)
+class Prepared:
+    """A write that could be performed now."""
+
+    source: Source
+    scope: Scope
+    target: Fetched | None
+    linked: Linked
+    judged: Judged
+    reasons: list[Reason]  # from quality, whatever their effect
+    verdict: Verdict
+    bound: dict[str, Any]
+    merged_over: list[str]
+
+    @property
+    def before(self) -> dict[str, Any]:
+        """The values of the fields about to be written."""
+        record = self.target.record if self.target else {}
+        return {name: record.get(name) for name in self.linked.changes}
+
+
+class Preparer:
+    """Prepares writes."""
+
+    def __init__(self, reads: Reads, judge: Judge, policy: PolicyEngine, images: Images) -> None:
+        self._reads = reads
+        self._judge = judge
+        self._policy = policy
+        self._images = images
+
+    async def prepare(self, context: Context, *, budget_left: bool, ledger_ready: bool, anew: bool = False) -> Prepared:
+        """Look, check and decide; nothing is changed. ``anew`` is a release: expected_version was judged before."""
+        spec, arguments = context.tool.write, context.arguments
+        assert spec is not None
+        assert context.tool.kind is not None
+        kind = context.tool.kind
+        changes = asked_changes(context)
+        target: Fetched | None = None
+        if spec.op == "create":
+            scope = scope_of(context.agent, kind)
+            source = source_for(context, self._reads.sources, kind, arguments.source)
+            context.source = source
+        else:
+            _, scope, target = await self._reads.record(context, arguments.ref, kind, 0.0)
+            assert context.source is not None
+            source = context.source
+            _in_state(target.record, spec.from_states, context.tool.name)
+        linked = await resolve(context, source, changes, scope.hidden)
+        merged = [] if anew else self._merged(context, target, changes, scope)
+        after = {**(target.record if target else {}), **linked.changes}
+        missing = source.missing(kind, after) if spec.op != "note" else []
+        if missing:
+            raise Problem(
+                Slug.INVALID_ARGUMENT,
+                f"{', '.join(missing)}: required by {source.name} for this change",
+                field=missing[0],
+                next_step=f"Pass {', '.join(missing)} too.",
+                layer="argument",
+            )
+        reasons: list[Reason] = []
+        if spec.op == "create" and excludes(scope.filter, after):
+            detail = "the incident would be outside your read scope"
+            reasons.append(Reason("scope", "refuse", detail, lifts="create it inside your scope"))
+        judged = Judged((), frozenset(), "trusted")
+        if target is not None:
+            judged = self._reads.judged(context, kind, target.record)
+            reasons += self._weigh(
+                context, judged, target.record["ref"], scope, frozenset(changes), target.record["ref"]
+            )
+        reasons += await self._behind(context, source, linked, target)
+        authority = self._policy.authorize(
+            Request(
+                context.agent.id,
+                context.agent.tools,
+                context.tool.name,
+                context.tool.effect,
+                kind,
+                source.name,
+                context.raw,
+            )
+        )
+        verdict = decide(
+            Inputs(context.tool.effect, context.agent.stage, authority, reasons, budget_left, ledger_ready)
+        )
+        bound = {
+            "before": {name: _value(target.record.get(name)) if target else None for name in changes},
+            "state": target.record.get("state") if target else None,
+            "ci": _value(target.record.get("ci")) if target else None,
+            "target": target.record["ref"] if target else None,
+        }
+        return Prepared(source, scope, target, linked, judged, reasons, verdict, bound, merged)
+
+    def _merged(self, context: Context, target: Fetched | None, changes: Mapping[str, Any], scope: Scope) -> list[str]:
+        expected = context.given("expected_version")
+        if target is None or expected is None:
+            return []
+        base = self._images.seen(target.record["ref"], expected)
+        decisive = {"state", "ci"} | {name for flag in self._judge_fields(target.record, context) for name in flag}
+        return merged_over(expected, target.record, base, changes, decisive, scope.hidden)
+
+    def _judge_fields(self, record: dict[str, Any], context: Context) -> list[frozenset[str]]:
+        judged = self._judge.judge("incident", record, context.as_of)
+        return [flag.fields for flag in judged.flags]
+
+    def _weigh(
+        self,
+        context: Context,
+        judged: Judged,
+        ref: str,
+        scope: Scope | None,
+        written: frozenset[str],
+        target: str | None,
+    ) -> list[Reason]:
+        """What a record's flags do to this tool. ``scope`` None: the agent may not read the record."""
+        tool = context.tool
+        found = []
+        for flag in judged.flags:
+            effect = self._judge.effect(flag.code, tool.name, tool.effect)
+            if target is not None and effect != "allow" and repairs(flag, written, target):
+                effect = "allow"
+            seen = scope is not None and scope.hidden.isdisjoint(flag.fields)
+            found.append(
+                Reason(
+                    "quality",
+                    effect,
+                    f"{flag.code} is raised on {'the record' if scope else 'the CI behind it'}",
+                    flag.code,
+                    ref if scope is not None else None,
+                    render.evidence(flag.evidence) if seen else None,
+                    flag.lifts,
+                )
+            )
+        if judged.standing == UNCHECKED:
+            codes = ", ".join(sorted(judged.unknown))
+            found.append(
+                Reason(
+                    "quality",
+                    self._judge.effect(UNCHECKED, tool.name, tool.effect),
+                    f"demanded checks could not run: {codes}",
+                    UNCHECKED,
+                    ref if scope is not None else None,
+                    None,
+                    "make the fields these checks need readable for the integration account",
+                )
+            )
+        return found
+
+    async def _behind(self, context: Context, source: Source, linked: Linked, target: Fetched | None) -> list[Reason]:
+        ci: Fetched | Problem | None = linked.ci
+        if ci is None and target is not None and "ci" not in linked.changes and "ci" in source.kinds:
+            ci = await ci_behind(source, target.record)
+        if ci is None:
+            return []
+        if isinstance(ci, Problem):
+            effect = self._judge.effect(UNCHECKED, context.tool.name, context.tool.effect)
+            detail = f"the CI behind the record could not be read: {ci.detail}"
+            return [
+                Reason("quality", effect, detail, UNCHECKED, None, None, "make the CI readable, or correct the ticket")
+            ]
+        scope = context.agent.scopes.get("ci")
+        seen = scope if scope is not None and admits(scope, ci.record) else None
+        judged = self._judge.judge("ci", ci.record, context.as_of)
+        context.flags += [flag.code for flag in judged.flags]
+        return self._weigh(context, judged, ci.record["ref"], seen, frozenset(), None)
+
+
+def _in_state(record: Mapping[str, Any], states: tuple[str, ...], tool: str) -> None:
+    state = record.get("state")
+    if states and state is not None and state not in states:
+        told = ", ".join(name for name in states if name != "unmapped")
+        raise Problem(
+            Slug.INVALID_ARGUMENT,
+            f"ref: {record['ref']} is {state}; {tool} needs {told}",
+            field="ref",
+            value=record["ref"],
+            next_step="Read the record again before deciding what it needs.",
+            layer="argument",
+        )
+
+
+def _value(value: Any) -> Any:
+    return value["ref"] if isinstance(value, Mapping) and "ref" in value else value

@@ -1,0 +1,223 @@
+"""A gateway put together: state, ledger, principals, sources, judge and pipeline, opened and closed in order."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from interlock import __version__
+from interlock.clock import AsOfClock, Clock, SystemClock
+from interlock.config import Config
+from interlock.gateway.budget import Budgets
+from interlock.gateway.context import Context
+from interlock.gateway.cursors import Cursors
+from interlock.gateway.perform import Performer
+from interlock.gateway.pipeline import Pipeline, read_arguments
+from interlock.gateway.prepare import Preparer
+from interlock.gateway.reads import Reads
+from interlock.gateway.settle import Settling
+from interlock.gateway.taxonomies import judge_for
+from interlock.gateway.trail import Trail
+from interlock.gateway.versions import Images
+from interlock.gateway.writes import Writes
+from interlock.governance.approvals import Approvals
+from interlock.governance.authority import DeclaredTools, PolicyEngine
+from interlock.governance.ledger import Entry, Ledger
+from interlock.places import place
+from interlock.principals.authenticate import Authenticator
+from interlock.principals.models import Agent
+from interlock.principals.store import PrincipalStore
+from interlock.principals.tables import Act
+from interlock.quality.judge import Judge
+from interlock.records.problems import Problem, Slug
+from interlock.sources.opening import open_sources
+from interlock.sources.source import Source
+from interlock.state.folder import open_state
+from interlock.state.journal import Journal, WriteRow
+from interlock.telemetry import Telemetry
+from interlock.tools.catalogue import BY_NAME
+from interlock.tools.contracts import VERSION as CONTRACT
+
+_ACTS_S = 1.0  # how soon an administrative act of another process is in the ledger
+_GAUGES_S = 5.0
+
+
+@dataclass(slots=True)
+class Runtime:
+    """An open gateway; faces hold one."""
+
+    config: Config
+    clock: Clock
+    telemetry: Telemetry
+    principals: Authenticator
+    store: PrincipalStore
+    sources: Mapping[str, Source]
+    judge: Judge
+    journal: Journal
+    ledger: Ledger
+    pipeline: Pipeline
+    settling: Settling
+    approvals: Approvals
+    hosts: tuple[str, ...]
+
+    def knows_host(self, host: str) -> bool:
+        """Whether a Host header names this gateway (the guard against DNS rebinding)."""
+        return host in self.hosts or host.rpartition(":")[0] + ":*" in self.hosts
+
+
+@asynccontextmanager
+async def open_runtime(
+    config: Config,
+    telemetry: Telemetry,
+    *,
+    clock: Clock | None = None,
+    policy: PolicyEngine | None = None,
+    settle: bool = True,
+) -> AsyncIterator[Runtime]:
+    """Open everything a configuration names; closed in reverse order, the ledger last.
+
+    Raises StateError when another process has the state folder, Problem when a source or profile is wrong.
+    """
+    clock = clock or SystemClock()
+    as_of: Clock = AsOfClock(config.as_of.timestamp()) if config.as_of is not None else clock
+    async with AsyncExitStack() as stack:
+        state = open_state(config.state)
+        stack.push_async_callback(state.close)
+        ledger = Ledger(config.state, clock, anchors=config.ledger.anchor)
+        stack.push_async_callback(ledger.close)
+        store = PrincipalStore(config.state, clock)
+        stack.callback(store.close)
+        sources = await open_sources(config, place, clock, telemetry)
+        stack.push_async_callback(sources.close)
+        judge = await judge_for(config, sources)
+        stack.callback(judge.close)
+
+        policy = policy or DeclaredTools()
+        versions = {
+            "interlock": __version__,
+            "contract": CONTRACT,
+            "policy": policy.version,
+            "profile": judge.version,
+        }
+        journal = Journal(state.db)
+        images = Images()
+        trail = Trail(ledger, versions, committed_reads=config.ledger.reads == "committed")
+        reads = Reads(sources, judge, Cursors(_cursor_key(config.state)), images)
+        preparer = Preparer(reads, judge, policy, images)
+        performer = Performer(sources, journal, clock)
+        budgets = Budgets()
+        writes = Writes(preparer, performer, journal, trail, clock, _id, budgets)
+        pipeline = Pipeline(reads, writes, policy, trail, clock, as_of, _id, telemetry.metrics, budgets)
+
+        def context_of(row: WriteRow) -> Context:
+            agent = _agent(store, row.principal)
+            tool = BY_NAME[row.tool]
+            raw = row.call["raw"]
+            arguments = read_arguments(tool, raw)
+            return Context(row.call["call_id"], agent, tool, raw, arguments, clock.now(), as_of.now(), row.call["face"])
+
+        me = f"{os.getpid()}-{_id()}"
+        settling = Settling(me, sources, journal, performer, preparer, trail, clock, context_of)
+
+        async def decided(person: str, detail: dict[str, Any], refs: tuple[str, ...]) -> None:
+            await trail.act("decision", person, clock.now(), detail, refs)
+
+        approvals = Approvals(journal, clock, decided, lambda agent: _owner(store, agent))
+        authentication = Authenticator(store, clock)
+        runtime = Runtime(
+            config,
+            clock,
+            telemetry,
+            authentication,
+            store,
+            sources,
+            judge,
+            journal,
+            ledger,
+            pipeline,
+            settling,
+            approvals,
+            _hosts(config),
+        )
+        await ledger.append(Entry("start", "", clock.now(), "interlock", versions=versions))
+        tasks = [asyncio.create_task(_record_acts(store, trail))]
+        tasks.append(asyncio.create_task(_measure(runtime)))
+        if settle:
+            tasks.append(asyncio.create_task(settling.run()))
+        stack.push_async_callback(_stopped, tasks, ledger, clock)
+        yield runtime
+
+
+async def _stopped(tasks: list[asyncio.Task[None]], ledger: Ledger, clock: Clock) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    with suppress(Problem):
+        await ledger.append(Entry("stop", "", clock.now(), "interlock"))
+
+
+async def _record_acts(store: PrincipalStore, trail: Trail) -> None:
+    """Administrative acts, also those of the command line, go into the ledger within a second."""
+    while True:
+        with suppress(Problem):
+            acts = store.unrecorded()
+            for act in acts:
+                await trail.act("admin", act.by, act.at, _detail(act))
+            if acts:
+                store.mark_recorded([act.seq for act in acts])
+        await asyncio.sleep(_ACTS_S)
+
+
+def _detail(act: Act) -> dict[str, Any]:
+    return {"act": act.what, "subject": act.subject, **act.detail}
+
+
+async def _measure(runtime: Runtime) -> None:
+    metrics = runtime.telemetry.metrics
+    while True:
+        with suppress(Problem):
+            counts = await runtime.journal.counts()
+            metrics.held.set(counts.get("held", 0))
+            metrics.unsettled.set(counts.get("unknown", 0) + counts.get("performing", 0))
+        await asyncio.sleep(_GAUGES_S)
+
+
+def _id() -> str:
+    return secrets.token_hex(10)
+
+
+def _agent(store: PrincipalStore, id: str) -> Agent:  # noqa: A002
+    found = store.get(id)
+    if not isinstance(found, Agent) or found.status != "active":
+        raise Problem(Slug.REFUSED, f"{id} is suspended or is no agent any more")
+    return found
+
+
+def _owner(store: PrincipalStore, id: str) -> str | None:  # noqa: A002
+    try:
+        found = store.get(id)
+    except Problem:
+        return None
+    return found.owner if isinstance(found, Agent) else None
+
+
+def _cursor_key(folder: Path) -> bytes:
+    """The key that signs cursors: made once, kept in the state folder."""
+    path = folder / "cursor.key"
+    with suppress(FileNotFoundError):
+        return path.read_bytes()
+    key = secrets.token_bytes(32)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(key)
+    return key
+
+
+def _hosts(config: Config) -> tuple[str, ...]:
+    hosts = {"127.0.0.1:*", "localhost:*", "[::1]:*", "127.0.0.1", "localhost", f"{config.listen.host}:*"}
+    return tuple(sorted(hosts | set(config.listen.hosts)))
