@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar, NamedTuple
 
 from prometheus_client import CollectorRegistry
 
@@ -18,11 +18,22 @@ from interlock.sources.source import Facts, Source
 from interlock.telemetry import Log, Metrics, Scrubber, Telemetry
 
 
+class Use(NamedTuple):
+    readable: bool
+    writable: bool
+    creatable: bool
+
+
 class FakeMapping:
     """Native ``{"id", "number", "title", ...}`` to canonical; pushes nothing down unless told."""
 
-    readable = frozenset({"title", "state", "assignee", "external_id"})
-    writable = frozenset({"title", "state", "assignee"})
+    fields: ClassVar = {
+        "title": Use(True, True, True),
+        "state": Use(True, True, True),
+        "assignee": Use(True, True, True),
+        "external_id": Use(True, False, True),
+        "opened_at": Use(True, False, False),
+    }
 
     def __init__(self, *, push: bool = False, empty: bool = False) -> None:
         self.push, self.empty = push, empty
@@ -44,6 +55,12 @@ class FakeMapping:
             raise Problem(Slug.UNMAPPED_VALUE, "no such colour", field="colour")
         return dict(changes)
 
+    def encode_note(self, visibility: str, text: str) -> dict[str, Any]:
+        return {visibility: text}
+
+    def holds_text(self, text: str, record: dict[str, Any]) -> bool:
+        return text in record["title"]
+
     def norm(self, changes: dict[str, Any]) -> dict[str, Any]:
         out = {k: v[:10] if k == "title" else v for k, v in changes.items()}
         if "assignee" in out:
@@ -56,7 +73,7 @@ class FakeMapping:
     def plan(self, query: Query) -> Plan:
         post = () if self.push else query.filter
         why = () if self.push else tuple("not offered by the source" for _ in query.filter)
-        return Plan(query.filter, self.columns(None), post, why, self.empty)
+        return Plan(query.filter, self.columns(None), post, why, self.empty, text=query.text)
 
 
 class FakeAdapter:

@@ -266,6 +266,7 @@ async def test_choices_that_never_worked_are_a_problem_each_time_but_not_a_call(
 
 async def test_mapping_questions() -> None:
     bench = Bench(mapping=FakeMapping())
-    assert "title" in bench.source.fields("incident")
+    assert bench.source.fields("incident") == {"title", "state", "assignee", "external_id", "opened_at"}
+    assert bench.source.writable("incident") == {"title", "state", "assignee", "external_id"}
     assert bench.source.missing("incident", {}) == ["title"]
     assert bench.source.norm("incident", {"title": "x" * 20}) == {"title": "x" * 10}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.sources.source_bench import Bench, FakeMapping
 
 from interlock.config import Cache
-from interlock.records.filters import Condition, Query
+from interlock.records.filters import Condition, Query, Sort
 from interlock.records.problems import Problem, Slug
 from interlock.sources.answers import Effect, Found
 
@@ -126,3 +126,10 @@ async def test_a_search_teaches_handles() -> None:
     await bench.source.search("incident", Query())
     await bench.source.get("incident", "INC00002")
     assert ("read", "h00002", True) in bench.adapter.calls
+
+
+async def test_text_that_the_source_cannot_search_is_checked_here_and_order_is_not_pretended() -> None:
+    bench = Bench(rows=30, mapping=FakeMapping(push=True))
+    page = await bench.source.search("incident", Query(text="t2", sort=(Sort("updated_at"),)))
+    assert [r["title"] for r in page.records] == ["t2", *(f"t{n}" for n in range(20, 30))]
+    assert page.warnings == ("Not sorted by updated_at: the source cannot.",)

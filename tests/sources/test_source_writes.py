@@ -133,6 +133,23 @@ async def test_refs_read_back_by_what_they_name() -> None:
     assert await bench.source.probe(update(assignee="snow:incident:INC00003")) == []
 
 
+async def test_refs_read_back_after_a_restart_when_no_handle_is_known() -> None:
+    bench = Bench()
+    bench.adapter.rows["h00001"]["assignee"] = "snow:incident:INC00002"
+    assert await bench.source.probe(update(assignee="snow:incident:~h00002")) == ["h00001"]
+    assert await bench.source.probe(update(assignee="snow:incident:~h00003")) == []
+    bench.adapter.rows["h00001"]["assignee"] = "snow:incident:INC404"
+    assert await bench.source.probe(update(assignee="snow:incident:~h00003")) == []
+
+
+async def test_a_note_is_written_as_the_mapping_says() -> None:
+    bench = Bench()
+    note = Effect("incident", "note", "INC00001", {}, "c", "[m]", "hello\n[m]", "internal")
+    await bench.source.send(note, not_after=later(bench))
+    write: NativeWrite = next(call[1] for call in bench.adapter.calls if call[0] == "write")
+    assert (write.op, write.payload) == ("note", {"internal": "hello\n[m]"})
+
+
 async def test_a_field_that_cannot_be_read_proves_nothing() -> None:
     bench = Bench()
     assert await bench.source.probe(update(assignee=None)) == []

@@ -44,6 +44,7 @@ class Bulkhead:
         loop = asyncio.get_running_loop()
         mine: asyncio.Future[None] = loop.create_future()
         line.append(mine)
+        self._hand_on()  # a slot may have become free since the caller looked
         timer = loop.call_later(most_s, _time_out, mine)
         try:
             await mine

@@ -36,6 +36,17 @@ def same_value(wanted: Any, got: Any, cache: SourceCache) -> bool:
     return bool(wanted == got)
 
 
+def unresolved(wanted: Mapping[str, Any], record: Mapping[str, Any], cache: SourceCache) -> list[Ref]:
+    """Readable refs whose handle must be known before the two can be compared."""
+    found = []
+    for name, value in wanted.items():
+        one, other = _ref(value), _ref(record.get(name))
+        if isinstance(value, Mapping) and one and other and one != other:
+            refs = (Ref.parse(one), Ref.parse(other))
+            found += [ref for ref in refs if cache.handle(ref.kind, ref.key) is None]
+    return found
+
+
 def _ref(value: Any) -> str | None:
     found = value.get("ref") if isinstance(value, Mapping) else value
     return found if isinstance(found, str) else None

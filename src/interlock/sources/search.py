@@ -13,7 +13,7 @@ from typing import Any
 
 from interlock.adapterkit.native import Native, Page, Plan
 from interlock.clock import Clock
-from interlock.records.filters import matches
+from interlock.records.filters import Query, matches
 from interlock.records.problems import Problem, Slug, invalid
 from interlock.sources.answers import Found
 
@@ -33,20 +33,26 @@ class Bounds:
 
 async def find(
     plan: Plan,
-    limit: int,
+    query: Query,
     cursor: Any,
     bounds: Bounds,
     clock: Clock,
     read: ReadPage,
     decode: Callable[[Native], tuple[dict[str, Any], str | None]],
+    holds_text: Callable[[str, dict[str, Any]], bool],
 ) -> Found:
-    """Up to ``limit`` records that satisfy the whole query. Raises what ``read`` raises."""
+    """Up to ``query.limit`` records that satisfy the whole query. Raises what ``read`` raises."""
+    limit = query.limit
     began = clock.now()
     if plan.empty:
         return Found([], None, began, "live", False, plan.why)
     at, after, size = _start(cursor)
     records: list[dict[str, Any]] = []
-    warnings: list[str] = []
+    warnings = [
+        f"Not sorted by {each.field}: the source cannot."
+        for each in query.sort
+        if each.field not in {offered.field for offered in plan.order}
+    ]
     seen = 0
     while True:
         ask = size or _page_size(plan, limit - len(records), bounds.rows - seen)
@@ -59,6 +65,8 @@ async def find(
             after = None
         for index, (record, handle) in enumerate(rows):
             if plan.post and not matches(plan.post, record):
+                continue
+            if plan.text is not None and not holds_text(plan.text, record):
                 continue
             records.append(record)
             if len(records) == limit and index + 1 < len(rows):
@@ -94,7 +102,7 @@ def _start(cursor: Any) -> tuple[Any, str | None, int | None]:
 
 def _page_size(plan: Plan, wanted: int, left: int) -> int:
     # Rows that were dropped by the source itself still count against the bound: never ask for none.
-    return max(1, min(max(wanted, CHECKED_PAGE) if plan.post else wanted, left))
+    return max(1, min(max(wanted, CHECKED_PAGE) if plan.post or plan.text is not None else wanted, left))
 
 
 def _behind(rows: list[tuple[dict[str, Any], str | None]], handle: str) -> list[tuple[dict[str, Any], str | None]]:

@@ -17,6 +17,7 @@ from interlock.clock import Clock
 from interlock.config import SourceConfig
 from interlock.records.filters import Query
 from interlock.records.problems import Problem, Slug
+from interlock.records.refs import Ref
 from interlock.records.taxonomy import Choice
 from interlock.records.text import visible
 from interlock.sources import search as searching
@@ -26,7 +27,7 @@ from interlock.sources.choices import ChoiceLists
 from interlock.sources.flights import Flights
 from interlock.sources.line import Line
 from interlock.sources.ports import MappingPort
-from interlock.sources.readback import reads_back
+from interlock.sources.readback import reads_back, unresolved
 from interlock.telemetry import Telemetry
 
 T = TypeVar("T")
@@ -71,6 +72,7 @@ class Source:
         self.name = facts.name
         self.product = facts.product
         self.environment = facts.environment
+        self.timeout_s = config.timeout_s
         self.settle_s = facts.settle_s
         self.timeout_s = config.timeout_s
         self.probe_timeout_s = facts.probe_timeout_s
@@ -192,7 +194,7 @@ class Source:
             return record, handle
 
         plan = mapping.plan(query)
-        return await searching.find(plan, query.limit, cursor, self._bounds, self._clock, read, decode)
+        return await searching.find(plan, query, cursor, self._bounds, self._clock, read, decode, mapping.holds_text)
 
     async def journal(
         self, kind: str, key: str, *, visibility: frozenset[str], cursor: Any = None, limit: int = 20
@@ -237,11 +239,12 @@ class Source:
 
     def fields(self, kind: str) -> frozenset[str]:
         """Canonical fields that can be read."""
-        return self._mapping(kind).readable
+        return frozenset(name for name, use in self._mapping(kind).fields.items() if use.readable)
 
     def writable(self, kind: str) -> frozenset[str]:
-        """Canonical fields that can be written."""
-        return self._mapping(kind).writable
+        """Canonical fields that can be written, some of them only when the record is created."""
+        fields = self._mapping(kind).fields
+        return frozenset(name for name, use in fields.items() if use.writable or use.creatable)
 
     def missing(self, kind: str, after: Mapping[str, Any]) -> list[str]:
         """Fields the source demands of a record that will look like ``after``, and that it lacks."""
@@ -311,14 +314,24 @@ class Source:
             return [handle] if await self._has_marker(kind, handle, effect.marker) else []
         fetched = await self.get(kind, f"~{handle}", priority=True)
         wanted = self.norm(kind, effect.changes)
-        shown = reads_back(wanted, fetched.record, self._cache)
-        return [handle] if not shown else []
+        for ref in unresolved(wanted, fetched.record, self._cache):
+            if ref.kind in self._mappings:
+                await self._learn(ref)
+        return [] if reads_back(wanted, fetched.record, self._cache) else [handle]
 
     def _created(self, effect: Effect, row: Native) -> str | None:
         mapping = self._mapping(effect.kind)
         held = mapping.decode(row).get(self._correlate or "", effect.correlation)
         # Sources search without regard to case, or for a part: only our own word counts.
         return mapping.handle(row) if held == effect.correlation else None
+
+    async def _learn(self, ref: Ref) -> None:
+        """Make a ref's handle known, if there is such a record."""
+        try:
+            await self._handle(ref.kind, ref.key, priority=True)
+        except Problem as problem:
+            if problem.slug not in (Slug.NOT_FOUND, Slug.AMBIGUOUS_REF):
+                raise
 
     async def _has_marker(self, kind: str, handle: str, marker: str | None) -> bool:
         if not marker:
@@ -338,7 +351,10 @@ class Source:
         return False
 
     def _payload(self, effect: Effect) -> dict[str, Any]:
-        return self._mapping(effect.kind).encode(effect.changes, effect.op)
+        mapping = self._mapping(effect.kind)
+        if effect.op == "note":
+            return mapping.encode_note(effect.visibility or "", effect.note_text or "")
+        return mapping.encode(effect.changes, effect.op)
 
     # --- life --------------------------------------------------------------------------------------
 
