@@ -110,6 +110,25 @@ async def test_without_the_disk_writes_refuse_and_reads_go_on_and_the_chain_tell
     assert (told["tool"], told["detail"], after["call"]) == ("ledger.lost", {"entries": 3}, "after")
 
 
+async def test_a_ledger_that_nobody_asks_finds_out_by_itself_that_the_disk_is_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger_store, "RETRY_S", 0.02)
+    ledger = Ledger(tmp_path, ManualClock(NOW))
+    ledger._db.execute("PRAGMA query_only=ON")
+    await ledger.queue(entry())
+    await ledger.flush()
+    await asyncio.sleep(0.1)
+    assert ledger.counts.failing
+    ledger._db.execute("PRAGMA query_only=OFF")
+    async with asyncio.timeout(2):
+        while ledger.counts.failing:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    await ledger.close()
+    assert verify(tmp_path).ok
+    assert [body["tool"] for body in read.entries(tmp_path)] == ["ledger.lost"]
+
+
 async def test_a_full_queue_makes_reads_wait_but_not_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ledger_store, "ROOM_S", 0.1)
     ledger = Ledger(tmp_path, ManualClock(NOW), bound=5)
