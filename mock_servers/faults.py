@@ -8,10 +8,11 @@ drawn fault out around a handler that commits; what an error looks like in a pro
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import re
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, Protocol, get_args
 
@@ -161,7 +162,6 @@ class Performer:
     """Carries drawn faults out. ``pending`` counts late commits still to come."""
 
     dialect: Dialect
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     pending: int = 0
     closing: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -201,6 +201,11 @@ class Performer:
                 return None
         return commit()
 
+    async def pause(self, seconds: float) -> None:
+        """Wait so long, or until the server closes."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.closing.wait(), seconds)
+
     def _truncated(self, answer: Answer, rule: Rule, connection: Connection) -> Answer:
         half = answer.body[: len(answer.body) // 2]
         if rule.variant == "clean":
@@ -212,9 +217,8 @@ class Performer:
         self.pending += 1
         try:
             await connection.gone()
-            if self.closing.is_set():
-                return
-            await self.sleep(rule.seconds)
-            commit()
+            await self.pause(rule.seconds)
+            if not self.closing.is_set():
+                commit()
         finally:
             self.pending -= 1

@@ -3,7 +3,7 @@
 Prints ``N passed, 0 failed`` and exits 1 when anything failed.
 """
 
-# ruff: noqa: S105, S106, S107, T201 -- the accounts of a mock; a script that prints
+# ruff: noqa: PT017, S107, T201 -- the accounts of a mock; a script that prints
 from __future__ import annotations
 
 import asyncio

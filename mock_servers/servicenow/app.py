@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
+from email.utils import formatdate
+from functools import lru_cache
 from typing import Any
 
 from mock_servers.faults import Answer, Faults, Performer
@@ -89,7 +92,7 @@ class App:
     async def _answer(self, call: Call, client: _Client) -> Answer | None:
         latency, rule = self.faults.draw(call.method, call.target, call.body)
         if latency:
-            await asyncio.sleep(latency)
+            await self.performer.pause(latency)
         if rule is None:
             return self.instance.answer(call)
         return await self.performer.perform(rule, lambda: self.instance.answer(call), client)
@@ -114,6 +117,11 @@ class App:
         return Answer(answer.status, headers, answer.body)
 
 
+@lru_cache(maxsize=2)
+def _date(second: int) -> bytes:
+    return formatdate(second, usegmt=True).encode()
+
+
 async def _body(receive: Receive) -> bytes:
     parts: list[bytes] = []
     while True:
@@ -128,7 +136,8 @@ async def _body(receive: Receive) -> bytes:
 async def _send(send: Send, answer: Answer, client: _Client | None = None) -> None:
     """Write an answer. One that says a greater length than it has is a truncated one: cut and closed."""
     promised = next((int(value) for name, value in answer.headers if name == "Content-Length"), None)
-    headers = [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in answer.headers]
+    headers = [(b"date", _date(int(time.time())))]
+    headers += [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in answer.headers]
     if promised is None and answer.status != 204:
         headers.append((b"content-length", str(len(answer.body)).encode()))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})

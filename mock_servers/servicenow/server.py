@@ -13,6 +13,7 @@ from typing import Any, Self
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
 
 from interlock.clock import Clock
 from mock_servers.faults import Faults
@@ -37,14 +38,6 @@ class _Protocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self.scope["extensions"] = {"transport": self.transport}  # type: ignore[dict-item]
-
-
-class _Server(uvicorn.Server):
-    """Leaves signals to whoever runs the event loop."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 class MockServiceNow:
@@ -146,31 +139,34 @@ class MockServiceNow:
 
 @contextlib.asynccontextmanager
 async def _listening(app: App, host: str, port: int, tls: Mapping[str, str]) -> AsyncIterator[int]:
-    """Serve on one socket; gives its port. Closing does not wait for clients that hang."""
-    listener = socket.create_server((host, port), backlog=512)
+    """Serve on one socket; gives its port. Closing cuts every connection: no client is waited for.
+
+    uvicorn's protocol without its server: that polls, and owns signals and logging, which are the caller's.
+    """
+    loop = asyncio.get_running_loop()
     config = uvicorn.Config(
         app,
-        http=_Protocol,
         lifespan="off",
         log_config=None,
-        log_level="critical",
         access_log=False,
         server_header=False,
-        date_header=True,
+        date_header=False,
         timeout_keep_alive=60,
-        timeout_graceful_shutdown=2,
-        **tls,  # type: ignore[arg-type]
+        ssl_certfile=tls.get("ssl_certfile"),
+        ssl_keyfile=tls.get("ssl_keyfile"),
     )
-    server = _Server(config)
-    task = asyncio.create_task(server.serve(sockets=[listener]))
+    config.load()
+    state = ServerState()
+    listener = socket.create_server((host, port), backlog=512)
+    server = await loop.create_server(
+        lambda: _Protocol(config, state, {}, _loop=loop), sock=listener, ssl=config.ssl, backlog=512
+    )
     try:
-        while not server.started:
-            if task.done():
-                task.result()
-            await asyncio.sleep(0.005)
         yield listener.getsockname()[1]
     finally:
         app.performer.closing.set()
-        server.should_exit = True
-        await task
-        listener.close()
+        server.close()
+        for connection in list(state.connections):
+            connection.transport.abort()
+        if tasks := list(state.tasks):
+            await asyncio.wait(tasks, timeout=2)

@@ -110,15 +110,18 @@ class Store:
         for name, rows in tables.items():
             if name not in self.schema.tables:
                 self.schema.add_table(name)
-            elements: set[str] = set()
+            elements: dict[str, set[str]] = {}
             has_class = "sys_class_name" in self.schema.columns(name)
             for place, given in enumerate(rows):
                 row = {element: value for element, value in given.items() if value != ""}
-                elements.update(given)
                 if not row.get("sys_id"):
                     row["sys_id"] = derived_id(name, row.get("number") or row.get("name") or str(place))
-                self.table(self._class_of(name, row) if has_class else name).put(row)
-            self.schema.add_columns(name, sorted(elements))
+                holder = self._class_of(name, row) if has_class else name
+                elements.setdefault(holder, set()).update(given)
+                self.table(holder).put(row)
+            # What the row's own class has, the table of the load need not get.
+            new = {e for holder, held in elements.items() for e in held - self.schema.columns(holder).keys()}
+            self.schema.add_columns(name, sorted(new))
         for name, columns in (omit or {}).items():
             self.omitted[name] = self.omitted.get(name, frozenset()) | frozenset(columns)
         self._highest.clear()
