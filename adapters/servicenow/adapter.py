@@ -1,0 +1,436 @@
+"""ServiceNow over the Table API: what its data cannot say.
+
+Facts are from the product's documentation (c_TableAPI, c_EncodedQueryStrings, retrieving-journal-entries)
+unless a comment says otherwise. Field names, codes, zones and escaping stand in ``mapping/`` and
+``adapter.yaml``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from interlock.adapterkit.native import Native, NativeNote, NativeWrite, Page, Plan, Written
+from interlock.adapterkit.outcome import BROKEN
+from interlock.adapterkit.paging import stuck
+from interlock.adapterkit.rest import Clock, CompiledProduct, RestAdapter, Session, encoded, plain, same
+from interlock.adapterkit.retry import Retries
+from interlock.records.problems import Problem, Slug, invalid
+from interlock.records.taxonomy import Choice
+
+_READ = {
+    "sysparm_display_value": "all",  # value and label of every field, in one shape
+    "sysparm_exclude_reference_link": "true",
+    "sysparm_suppress_pagination_header": "true",  # Link repeats the query and can pass header limits
+}
+_COUNT: Mapping[str, str] = {}
+_NO_COUNT = {"sysparm_no_count": "true"}
+_RAW = {**_READ, "sysparm_display_value": "false"}
+_KEY_ROWS = 10  # enough to see that a key is not unique, also when some rows are hidden
+_EMPTY_PAGES = 20  # pages without a readable row that one call goes through
+_SMALLEST = 5  # rows; a page is halved down to this when the source cannot finish it
+_JOURNAL_MAX = 1000
+_JOURNAL = {"comments": "public", "work_notes": "internal"}
+_JOURNAL_COLUMNS = ("sys_id", "element_id", "element", "value", "sys_created_on", "sys_created_by")
+_TABLE = re.compile(r"[a-z][a-z0-9_]{0,79}")
+_DATE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
+_QUERIED = re.compile(r"(?:OR|NQ)?([a-z_][a-z0-9_.]*)")
+_ABSENT_REMEMBERED = 4096
+_MANDATORY = re.compile(r"(?i)data policy exception.*?mandatory:\s*(.+)$")
+_CANCELLED = "transaction cancelled"
+
+
+def describe(found: Any) -> tuple[str | None, str | None]:
+    """Code and message of ``{"error": {"message", "detail"}, "status": "failure"}``."""
+    error = found.get("error") if isinstance(found, Mapping) else None
+    if not isinstance(error, Mapping):
+        return None, str(error)[:500] if error else None
+    parts = [part.strip() for name in ("message", "detail") if isinstance(part := error.get(name), str)]
+    return None, ": ".join(part for part in dict.fromkeys(parts) if part)[:500] or None
+
+
+class ServiceNowAdapter(RestAdapter):
+    """One instance. No cookies are kept: calls that share a session wait for each other, and are dropped
+    with 202 when too many wait (observed)."""
+
+    describe = staticmethod(describe)
+
+    def __init__(
+        self,
+        product: CompiledProduct,
+        session: Session,
+        settings: Mapping[str, Any],
+        clock: Clock,
+        retries: Retries | None = None,
+        seed: int | None = None,
+    ) -> None:
+        super().__init__(product, session, settings, clock, retries, seed)
+        self._one: dict[tuple[str, tuple[str, ...]], str] = {}  # parameters of a read by columns
+        self._chains: dict[str, tuple[str, ...]] = {}  # table and its parents, nearest first
+        self._columns: dict[str, frozenset[str]] = {}  # what sys_dictionary tells of a table
+        self._trusted: set[tuple[str, str]] = set()  # columns that the instance is known to filter by
+        self._absent: set[tuple[str, str]] = set()  # class and column that stayed absent
+        self._max = self.manifest.paging.size.max
+
+    # --- addresses and answers ---------------------------------------------------------------------
+
+    def path(self, kind: str, handle: str | None = None) -> str:
+        path = self._table(self.spec(kind).entity)
+        if handle is None:
+            return path
+        # By default 32 hex digits, but documented keys are words, too; a slash would be another address.
+        if not re.fullmatch(r"[A-Za-z0-9_.-]{1,32}", handle) or not handle.strip("."):
+            raise self.one_missing(kind, f"~{handle}")
+        return f"{path}/{handle}"
+
+    def _table(self, table: str) -> str:
+        return f"{self._root}/table/{table}"
+
+    def parameters(self, kind: str, columns: tuple[str, ...], more: Mapping[str, str] | None = None) -> str:
+        known = self._one.get((kind, columns))
+        if known is None:
+            wanted = dict.fromkeys((*columns, "sys_id"))
+            if self._layered(kind):
+                wanted["sys_class_name"] = None
+            known = self._one[kind, columns] = encoded({**_READ, "sysparm_fields": ",".join(wanted)})
+        return f"{known}&{encoded(more)}" if more else known
+
+    def _layered(self, kind: str) -> bool:
+        """Whether the kind's rows have columns of their own in child tables."""
+        fields = self.spec(kind).fields.values()
+        return any(field.read is not None and field.read.column == "sys_class_name" for field in fields)
+
+    def parsed(self, answer: Any) -> Any:
+        try:
+            return super().parsed(answer)
+        except Problem as problem:
+            told = _MANDATORY.search(problem.native_message or "")
+            if told:
+                names = [name.strip() for name in told.group(1).split(",") if name.strip()]
+                problem.more["mandatory"] = names
+                problem.next_step = f"Also give: {', '.join(names)}."
+            raise
+
+    def _address(self, path: str, params: str) -> None:
+        limit = self.manifest.limits.url_bytes
+        size = len(self.session.base_url) + len(path) + len(params) + 1
+        if limit is not None and size > limit:
+            raise invalid(
+                "filter",
+                f"{size} bytes",
+                f"makes an address longer than the {limit} bytes that the source takes",
+                "Use fewer values or conditions, or shorter texts; search in several calls.",
+            )
+
+    async def _list(self, table: str, query: str, columns: Sequence[str], limit: int) -> list[Native]:
+        """Rows of a table, plain values."""
+        return (await self._counted(table, query, columns, limit, _NO_COUNT))[0]
+
+    async def _counted(
+        self, table: str, query: str, columns: Sequence[str], limit: int, more: Mapping[str, str] = _COUNT
+    ) -> tuple[list[Native], int | None]:
+        """Rows of a table, plain values, and how many there are before access rules."""
+        parameters = {"sysparm_query": query, "sysparm_fields": ",".join(columns), "sysparm_limit": str(limit)}
+        found, answer = await self.ask(self._table(table), encoded({**_RAW, **parameters, **more}))
+        return self.rows(found), self.total(answer, found)
+
+    # --- single records ----------------------------------------------------------------------------
+
+    async def read(self, kind: str, key: str, columns: Sequence[str], *, by_handle: bool) -> Native:
+        row = await super().read(kind, key, columns, by_handle=by_handle)
+        direct = by_handle or self.keyed_by_handle(kind)
+        if direct and not same(row.get("sys_id", key), key, exact=True):
+            raise self.odd("the record that was asked for")
+        return await self._of_class(kind, row, columns) if "sys_class_name" in row else row
+
+    async def _of_class(self, kind: str, row: Native, columns: Sequence[str]) -> Native:
+        """The row with the columns of its own class: a parent table shows only its own (observed)."""
+        table, handle = str(plain(row["sys_class_name"])), str(plain(row.get("sys_id")))
+        missing = tuple(name for name in columns if name not in row and (table, name) not in self._absent)
+        if not missing or table == self.spec(kind).entity or not _TABLE.fullmatch(table):
+            return row
+        params = encoded({**_READ, "sysparm_fields": ",".join(("sys_id", *missing))})
+        try:
+            child = self.row(await self.fetch(f"{self._table(table)}/{handle}", params))
+        except Problem as problem:
+            if problem.slug not in (Slug.NOT_FOUND, Slug.SOURCE_DENIED, Slug.SOURCE_FAULT):
+                raise
+            return row  # the class is closed to our account: its columns stay unknown
+        if len(self._absent) < _ABSENT_REMEMBERED:
+            self._absent.update((table, name) for name in missing if name not in child)
+        return {**row, **{name: child[name] for name in missing if name in child}}
+
+    async def equal(
+        self, kind: str, column: str, value: str, columns: tuple[str, ...], exact: bool = False
+    ) -> list[Native]:
+        refused = self.manifest.query.literal.refuse
+        if any(re.search(pattern, value) for pattern in refused):
+            return []  # no key looks like this, and it could not be asked for safely
+        wanted = (*columns, column)
+        more = {"sysparm_query": f"{column}={value}^ORDERBYsys_id", "sysparm_limit": str(_KEY_ROWS), **_NO_COUNT}
+        try:
+            found = await self.fetch(self.path(kind), self.parameters(kind, wanted, more))
+        except Problem as problem:
+            if problem.slug is Slug.NOT_FOUND:  # version 1 of the API says 404 for no rows
+                return []
+            raise
+        return [row for row in self.rows(found) if same(row.get(column), value, exact)]
+
+    def one_missing(self, kind: str, key: str) -> Problem:
+        """The not-found of a key that cannot exist."""
+        try:
+            self.one(kind, key, [])
+        except Problem as problem:
+            return problem
+        raise AssertionError
+
+    # --- pages -------------------------------------------------------------------------------------
+
+    async def page(self, kind: str, plan: Plan, cursor: Any, limit: int) -> Page:
+        """Without an order: by sys_id, ``{"after": id, "skip": n}``. With one: by offset, ``{"skip": n}``.
+
+        The limit is applied before access rules, so a short or empty page is not the end. The end is where
+        X-Total-Count (which counts before access rules) is passed, or, where nobody counts, an empty page.
+        """
+        if plan.empty:
+            return Page([])
+        await self._know(kind, plan)
+        at = dict(cursor or {})
+        wanted = max(1, min(limit, self._max))
+        size, seen = wanted, 0
+        warnings: tuple[str, ...] = ()
+        for _ in range(_EMPTY_PAGES):
+            try:
+                rows, total = await self._rows_at(kind, plan, at, size)
+            except Problem as problem:
+                cut = problem.native_code == BROKEN or _CANCELLED in (problem.native_message or "").lower()
+                if not cut or size <= _SMALLEST:
+                    raise
+                size = max(_SMALLEST, size // 2)
+                warnings = ("The source could not finish a page and was asked for smaller ones.",)
+                continue
+            seen += len(rows)
+            following = self._following(plan, at, size, rows, total)
+            if rows or following is None:
+                return Page(rows, following, seen, warnings)
+            at = following
+        return Page([], at, seen, (*warnings, "Many rows in a row are hidden from our account; go on to see more."))
+
+    async def _rows_at(
+        self, kind: str, plan: Plan, at: Mapping[str, Any], size: int
+    ) -> tuple[list[Native], int | None]:
+        parts = [str(plan.pushed)] if plan.pushed else []
+        if plan.order:
+            parts += [str(plan.order_native)]  # ends with sys_id: without a tie-break no order is stable
+        else:
+            parts += [f"sys_id>{at['after']}"] if at.get("after") else []
+            parts += ["ORDERBYsys_id"]
+        more = {"sysparm_query": "^".join(parts), "sysparm_limit": str(size)}
+        if at.get("skip"):
+            more["sysparm_offset"] = str(at["skip"])
+        path, params = self.path(kind), self.parameters(kind, plan.columns, more)
+        self._address(path, params)
+        try:
+            found, answer = await self.ask(path, params)
+        except Problem as problem:
+            if problem.slug is Slug.NOT_FOUND:  # version 1 of the API says 404 for no rows
+                return [], 0
+            raise
+        return self.rows(found), self.total(answer, found)
+
+    def _following(
+        self, plan: Plan, at: Mapping[str, Any], size: int, rows: list[Native], total: int | None
+    ) -> dict[str, Any] | None:
+        skip = int(at.get("skip") or 0) + size
+        if (total is not None and skip >= total) or (total is None and not rows):
+            return None
+        if plan.order or not rows:
+            return {**at, "skip": skip}
+        ids = [str(plain(row.get("sys_id"))) for row in rows]
+        if at.get("after") in ids or len(set(ids)) != len(ids):
+            raise stuck(at.get("after"))
+        return {"after": ids[-1]}
+
+    # --- fields that the instance does not know ----------------------------------------------------
+
+    async def _know(self, kind: str, plan: Plan) -> None:
+        """Every column of a query must be known: an instance drops a condition on one it does not know,
+        and then finds every row. Asked once for each column."""
+        spec = self.spec(kind)
+        table = spec.entity
+        asked = [found.group(1) for clause in str(plan.pushed or "").split("^") if (found := _QUERIED.match(clause))]
+        asked += [column for each in plan.order if (column := spec.fields[each.field].sort)]
+        for column in asked:
+            if (table, column) in self._trusted:
+                continue
+            if column not in await self._dictionary(table) and not await self._filters_by(table, column):
+                name = next((n for n, f in self.spec(kind).fields.items() if column in f.filters.values()), column)
+                raise Problem(
+                    Slug.UNSUPPORTED,
+                    f"the instance has no column {column} on {table}, so it cannot be asked by {name}",
+                    field=name,
+                    value=column,
+                    next_step=f"Correct the mapping of {name} for this instance, or leave it out of the filter.",
+                    layer="source",
+                    reached="no",
+                )
+            self._trusted.add((table, column))
+
+    async def _dictionary(self, table: str) -> frozenset[str]:
+        """Columns of a table and its parents; none when the account may not read them."""
+        known = self._columns.get(table)
+        if known is None:
+            chain = await self._chain(table)
+            try:
+                query = f"nameIN{','.join(chain)}^elementISNOTEMPTY^ORDERBYsys_id"
+                rows = await self._list("sys_dictionary", query, ("name", "element"), 10_000)
+            except Problem as problem:
+                if problem.retryable:
+                    raise
+                rows = []
+            found = {str(row.get("element")) for row in rows if row.get("name") in chain}
+            known = self._columns[table] = frozenset(found)
+        return known
+
+    async def _chain(self, table: str) -> tuple[str, ...]:
+        """The table and its parents, as far as the account may see them."""
+        known = self._chains.get(table)
+        if known is None:
+            chain = [table]
+            columns = ("name", "super_class.name")
+            try:
+                while len(chain) < 12:
+                    rows = await self._list("sys_db_object", f"name={chain[-1]}", columns, 2)
+                    parent = next((r.get("super_class.name") for r in rows if r.get("name") == chain[-1]), None)
+                    if not isinstance(parent, str) or not _TABLE.fullmatch(parent) or parent in chain:
+                        break
+                    chain.append(parent)
+            except Problem as problem:
+                if problem.retryable:
+                    raise
+            if len(chain) == 1 and table in ("incident", "problem", "change_request", "sc_task", "sc_req_item"):
+                chain.append("task")
+            known = self._chains[table] = tuple(chain)
+        return known
+
+    async def _filters_by(self, table: str, column: str) -> bool:
+        """Canary: does a condition that nothing meets find nothing, and one that all meet find something?"""
+
+        async def finds(query: str) -> bool:
+            return bool(await self._list(table, query, ("sys_id",), 1))
+
+        if await finds(f"{column}ISEMPTY^{column}ISNOTEMPTY"):
+            return False  # both conditions were dropped
+        if await finds(f"{column}ISEMPTY^OR{column}ISNOTEMPTY"):
+            return True
+        return not await finds("sys_idISNOTEMPTY")  # an empty table shows nothing either way
+
+    # --- journals ----------------------------------------------------------------------------------
+
+    async def notes(self, kind: str, handle: str, cursor: Any, limit: int) -> tuple[list[NativeNote], Any]:
+        """Entries of sys_journal_field, newest first; cursor ``[sys_created_on, sys_id]`` of the last one.
+
+        Times have whole seconds, so a page begins with the entries of the cursor's second again. More is
+        asked for until the page is full or all that the instance counts was asked for.
+        """
+        self.path(kind, handle)  # the handle enters a query, too: refuse what is none
+        query = f"element_id={handle}^elementIN{','.join(_JOURNAL)}"
+        after: tuple[str, str] | None = None
+        if cursor is not None:
+            after = (str(cursor[0]), str(cursor[1]))
+            if not _DATE.fullmatch(after[0]):
+                raise invalid("cursor", str(cursor), "is not of this journal", "Take it from the last page.")
+            query += f"^sys_created_on<={after[0]}"
+        query += "^ORDERBYDESCsys_created_on^ORDERBYDESCsys_id"
+        size = max(1, min(limit, _JOURNAL_MAX - 1)) + 1
+        while True:
+            rows, total = await self._counted("sys_journal_field", query, _JOURNAL_COLUMNS, size)
+            whole = total <= size if total is not None else len(rows) < size
+            # Dropped conditions would show other records' notes.
+            mine = [row for row in rows if row.get("element_id") == handle and row.get("element") in _JOURNAL]
+            entries = sorted(mine, key=_moment, reverse=True)
+            if after is not None:
+                if whole and after not in map(_moment, entries):
+                    raise self._other_zone()
+                entries = [row for row in entries if _moment(row) < after]
+            if len(entries) > limit or whole or size >= _JOURNAL_MAX:
+                break
+            size = min(_JOURNAL_MAX, size * 2)
+        shown = entries[:limit]
+        more = len(entries) > limit or (not whole and bool(shown))
+        return [_note(row) for row in shown], list(_moment(shown[-1])) if more else None
+
+    def _other_zone(self) -> Problem:
+        return Problem(
+            Slug.SOURCE_FAULT,
+            "the instance reads times in another zone than GMT, so pages of a journal would have gaps",
+            next_step="Set the time zone of the integration account to GMT in ServiceNow.",
+            layer="source",
+            reached="yes",
+        )
+
+    # --- writes ------------------------------------------------------------------------------------
+
+    async def write(self, write: NativeWrite) -> Written:
+        """POST or PATCH, once. The echo shows what the instance's rules made of it."""
+        create = write.op == "create"
+        path = self.path(write.kind, None if create else write.handle or "")
+        columns = self.product.mappings[write.kind].columns(None)
+        answer = await self.session.request(
+            "POST" if create else "PATCH",
+            path,
+            params=self.parameters(write.kind, columns),
+            json=self.payload(write),
+            not_after=write.not_after,
+        )
+        found = self.parsed(answer)
+        row = self.row(found)
+        handle = plain(row.get("sys_id"))
+        if not isinstance(handle, str) or not handle or (write.handle and handle != write.handle):
+            raise self.odd("the record that was written")
+        return Written(handle, row)
+
+    # --- choices -----------------------------------------------------------------------------------
+
+    async def choices(self, kind: str, field: str) -> list[Choice]:
+        """Live values from sys_choice; those of the nearest table that has any."""
+        spec = self.field(kind, field)
+        place = spec.read or spec.write
+        if place is None or "." in place.column or spec.field.type not in ("word", "enum"):
+            raise self.unsupported(f"a list of choices for {field}")
+        element = place.column
+        chain = await self._chain(self.spec(kind).entity)
+        query = f"nameIN{','.join(chain)}^element={element}^ORDERBYsequence^ORDERBYvalue^ORDERBYsys_id"
+        columns = ("name", "element", "value", "label", "dependent_value", "inactive", "language")
+        rows = await self._list("sys_choice", query, columns, 10_000)
+        rows = [row for row in rows if row.get("element") == element and row.get("value") not in (None, "")]
+        table = next((name for name in chain if any(row.get("name") == name for row in rows)), None)
+        rows = [row for row in rows if row.get("name") == table]
+        language = str(self.settings.get("language", "en"))
+        spoken = [row for row in rows if row.get("language", language) in (language, "")]
+        if not rows:
+            raise self.unsupported(f"a list of choices for {field}")
+        found: dict[tuple[str, str | None], Choice] = {}
+        for row in spoken or rows:
+            value, parent = str(row["value"]), row.get("dependent_value") or None
+            word = spec.codes.read(value) if spec.codes else None
+            canonical = word if isinstance(word, str) and word != "unmapped" else None
+            active = row.get("inactive") != "true"
+            found.setdefault((value, parent), Choice(value, str(row.get("label") or value), canonical, parent, active))
+        return list(found.values())
+
+
+def _moment(row: Native) -> tuple[str, str]:
+    return str(row.get("sys_created_on")), str(row.get("sys_id"))
+
+
+def _note(row: Native) -> NativeNote:
+    created = str(row.get("sys_created_on") or "")
+    return NativeNote(
+        id=str(row.get("sys_id")),
+        visibility="public" if row.get("element") == "comments" else "internal",
+        text=str(row.get("value") or ""),
+        author=str(row["sys_created_by"]) if row.get("sys_created_by") else None,
+        created_at=f"{created[:10]}T{created[11:]}Z" if _DATE.fullmatch(created) else None,
+    )

@@ -1,0 +1,79 @@
+"""Loading adapters: ours and others', all one way, from a folder."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any, cast
+
+from interlock.adapterkit.adapter import Adapter
+from interlock.adapterkit.rest import RestAdapter
+from interlock.adapterkit.session import Session
+from interlock.clock import Clock
+from interlock.records.problems import Problem, invalid
+
+
+def open_adapter(
+    folder: Path, product: Any, session: Session | None, settings: Mapping[str, Any], clock: Clock
+) -> Adapter:
+    """The adapter of a folder: the class of its ``adapter.py``, else the one that is all data.
+
+    The class is the only one defined there whose name ends in ``Adapter``; it takes by name what it needs
+    of product, session, settings, clock, source. Raises Problem invalid-argument.
+    """
+    cls = adapter_class(folder)
+    given = {
+        "product": product,
+        "session": session,
+        "settings": settings,
+        "clock": clock,
+        "source": getattr(product, "source", None) or folder.name,
+    }
+    wanted = inspect.signature(cls).parameters
+    if "session" in wanted and session is None:
+        raise invalid("base_url", None, f"is needed by the adapter {folder.name}", "Give the source a base_url.")
+    return cast(Adapter, cls(**{name: value for name, value in given.items() if name in wanted}))
+
+
+def adapter_class(folder: Path) -> type[Any]:
+    """The class that serves a folder."""
+    file = folder / "adapter.py"
+    if not file.is_file():
+        return RestAdapter
+    module = _module(file)
+    found = [
+        value
+        for name, value in vars(module).items()
+        if inspect.isclass(value) and name.endswith("Adapter") and value.__module__ == module.__name__
+    ]
+    if len(found) != 1:
+        raise invalid("adapter", str(file), f"defines {len(found)} classes named …Adapter", "Define exactly one.")
+    return cast(type[Any], found[0])
+
+
+def _module(file: Path) -> ModuleType:
+    """The module of one file, under a name that no other folder's adapter has."""
+    digest = hashlib.blake2b(str(file.resolve()).encode(), digest_size=6).hexdigest()
+    name = f"interlock_adapter_{file.parent.name.replace('-', '_')}_{digest}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise invalid("adapter", str(file), "cannot be loaded")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # before it runs: dataclasses and annotations look themselves up there
+    try:
+        spec.loader.exec_module(module)
+    except Exception as failure:
+        del sys.modules[name]
+        if isinstance(failure, Problem):
+            raise
+        raise invalid(
+            "adapter", str(file), f"cannot be loaded: {type(failure).__name__}: {failure}", "Correct the file."
+        ) from failure
+    return module
