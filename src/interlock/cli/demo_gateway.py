@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import orjson
 import uvicorn
 
 from interlock.cli.declarations import declared
@@ -55,9 +56,17 @@ class Desk:
         return self.runtime.store.issue(id, by="demo").token
 
 
-def config_for(sources: Mapping[str, Any], state: Path, as_of: str | None = None) -> Config:
-    """A configuration made here, checked as if it were a file."""
-    return read_config({"state": str(state), "as_of": as_of, "sources": dict(sources)}, Path.cwd(), name="demo")
+def config_for(
+    sources: Mapping[str, Any], state: Path, as_of: str | None = None, profile: Mapping[str, Any] | None = None
+) -> Config:
+    """A configuration made here, checked as if it were a file; a quality profile is written beside the state."""
+    body: dict[str, Any] = {"state": str(state), "as_of": as_of, "sources": dict(sources)}
+    if profile is not None:
+        path = state.with_name(f"{state.name}-profile.yaml")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(orjson.dumps(profile, option=orjson.OPT_INDENT_2))  # JSON is YAML too
+        body["quality"] = {"profile": str(path)}
+    return read_config(body, Path.cwd(), name="demo")
 
 
 @asynccontextmanager

@@ -31,7 +31,7 @@ read:
 async def run_story(size: int, seed: int, state: Path | None, keep: bool) -> bool:
     """Play it; True when everything came out as it should."""
     from mock_servers.estate import generate
-    from mock_servers.estate.assumptions import DEFAULT_AS_OF
+    from mock_servers.estate.assumptions import DEFAULT_AS_OF, profile
     from mock_servers.estate.servicenow import tables
     from mock_servers.estate.stories import SCOPE_GROUPS, stories
     from mock_servers.servicenow.server import MockServiceNow
@@ -51,7 +51,7 @@ async def run_story(size: int, seed: int, state: Path | None, keep: bool) -> boo
             "base_url": mock.url,
             "auth": {"basic": {"username": "admin", "password": "admin"}},
         }
-        config = config_for({"snow": source}, place, times.to_text(estate.as_of))
+        config = config_for({"snow": source}, place, times.to_text(estate.as_of), profile("snow"))
         async with opened(config) as desk:
             _say(f"  ServiceNow (mock): {mock.url}    gateway: {desk.url}  (REST /v1/tools, MCP /mcp)\n")
             groups = ", ".join(f'"snow:group:{name}"' for name in SCOPE_GROUPS)

@@ -8,7 +8,6 @@ from typing import Any
 import typer
 
 from interlock.cli.options import CONFIG, AsJson, ConfigFile, config_of, print_json, print_table
-from interlock.places import place
 
 app = typer.Typer(help="Configured sources.", no_args_is_help=True)
 
@@ -41,7 +40,7 @@ async def _look(path: ConfigFile) -> list[dict[str, Any]]:
     from interlock.telemetry import silent_telemetry
 
     clock = SystemClock()
-    sources = await open_sources(config_of(path), place, clock, silent_telemetry(clock))
+    sources = await open_sources(config_of(path), clock, silent_telemetry(clock))
     found: list[dict[str, Any]] = []
     try:
         for source in sources.values():

@@ -29,7 +29,6 @@ from interlock.gateway.writes import Writes
 from interlock.governance.approvals import Approvals
 from interlock.governance.authority import DeclaredTools, PolicyEngine
 from interlock.governance.ledger import Entry, Ledger
-from interlock.places import place
 from interlock.principals.authenticate import Authenticator
 from interlock.principals.models import Agent
 from interlock.principals.store import PrincipalStore
@@ -93,7 +92,7 @@ async def open_runtime(
         stack.push_async_callback(ledger.close)
         store = PrincipalStore(config.state, clock)
         stack.callback(store.close)
-        sources = await open_sources(config, place, clock, telemetry)
+        sources = await open_sources(config, clock, telemetry)
         stack.push_async_callback(sources.close)
         judge = await judge_for(config, sources)
         stack.callback(judge.close)
