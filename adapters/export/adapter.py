@@ -1,28 +1,35 @@
 """Files of an export as a read-only source.
 
 The rows of all files are read once and kept, in the form the mapping decodes; they are read again when a
-file's size or time of change differs. Nothing is filtered here: every condition is checked on the decoded
-rows, so what a query means never depends on the file.
+file's size or time of change differs. A query is answered from the decoded rows, by the same filter that
+checks the answers of every other source, so what a query means never depends on the file.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
+import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
 from interlock.adapterkit.native import Native, NativeNote, NativeWrite, Page, Plan, Written
 from interlock.adapterkit.tabular_tables import ID, Cells, FolderPlan, folder_plan, read_tables
 from interlock.records import times
+from interlock.records.fields import UNMAPPED
+from interlock.records.filters import Sort, fold, matches
+from interlock.records.kinds import FIELDS
 from interlock.records.problems import Problem, Slug, invalid
 from interlock.records.taxonomy import Choice
 
 LOAD_TIMEOUT_S = 300.0
 RECHECK_S = 1.0
 """How long the files are taken to be unchanged before they are looked at again."""
+
+KEPT_ANSWERS = 32
+"""Queries whose rows are kept, so that the next page is not searched for again."""
 
 Stamp = tuple[tuple[str, int, int], ...]
 
@@ -35,6 +42,8 @@ class Held:
     by_handle: dict[str, Cells]
     by_key: dict[str, list[Cells]]
     exported_at: float
+    records: list[dict[str, Any]] = field(default_factory=list)  # decoded, once a query needs them
+    answers: dict[str, list[Cells]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +76,13 @@ class ExportAdapter:
         self._folder = Path(folder).expanduser()
         self._plan: FolderPlan = folder_plan(files, str(settings.get("ids") or source))
         self._kinds: dict[str, str] = dict(settings.get("kinds") or {name: name for name in self._plan.files})
-        self._keys: dict[str, str] = {
-            kind: mapping.spec.key.column for kind, mapping in (product.mappings if product is not None else {}).items()
-        }
+        self._mappings: Mapping[str, Any] = product.mappings if product is not None else {}
+        self._keys = {kind: str(mapping.spec.key.column) for kind, mapping in self._mappings.items()}
         self._choices: Mapping[str, Any] = settings.get("choices") or {}
         self._snapshot: Snapshot | None = None
         self._checked_at = 0.0
         self._lock = asyncio.Lock()
+        self._selecting = threading.Lock()
 
     async def open(self) -> None:
         """Read the files if that has not been done. Raises Problem."""
@@ -117,7 +126,7 @@ class ExportAdapter:
         return found[0]
 
     async def page(self, kind: str, plan: Plan, cursor: Any, limit: int) -> Page:
-        """The next rows in file order, or in the plan's native order (columns, descending or not)."""
+        """The next rows that satisfy the plan, in its order, else in the order of the file."""
         snapshot = await self._current()
         held = self._of(snapshot, kind)
         stamp = snapshot.mark
@@ -133,7 +142,9 @@ class ExportAdapter:
                     layer="source",
                     reached="no",
                 )
-        rows = _ordered(held.rows, plan.order_native)
+        rows = held.rows
+        if kind in self._mappings and (plan.post or plan.order or plan.text):
+            rows = await asyncio.to_thread(self._selected, kind, held, plan)
         chosen = rows[start : start + limit]
         end = start + len(chosen)
         return Page(
@@ -176,6 +187,31 @@ class ExportAdapter:
             layer="source",
             reached="no",
         )
+
+    def _selected(self, kind: str, held: Held, plan: Plan) -> list[Cells]:
+        """The rows of a query, searched in all of the kind's records; runs in threads, one at a time."""
+        with self._selecting:
+            return self._select(self._mappings[kind], kind, held, plan)
+
+    def _select(self, mapping: Any, kind: str, held: Held, plan: Plan) -> list[Cells]:
+        asked = repr((plan.post, plan.order, plan.text))
+        kept = held.answers.get(asked)
+        if kept is not None:
+            return kept
+        if not held.records:
+            held.records.extend([mapping.decode(row) for row in held.rows])
+        found = [
+            (record, row)
+            for record, row in zip(held.records, held.rows, strict=True)
+            if matches(plan.post, record) and (not plan.text or mapping.holds_text(plan.text, record))
+        ]
+        for sort in reversed(plan.order):
+            found = _sorted(found, sort, kind)
+        rows = [row for _, row in found]
+        while len(held.answers) >= KEPT_ANSWERS:
+            held.answers.pop(next(iter(held.answers)), None)
+        held.answers[asked] = rows
+        return rows
 
     async def _held(self, kind: str) -> Held:
         return self._of(await self._current(), kind)
@@ -256,12 +292,16 @@ def _held(rows: list[Cells], key: str, exported_at: float) -> Held:
     return Held(rows, {row[ID]: row for row in rows}, by_key, exported_at)
 
 
-def _ordered(rows: list[Cells], order: Any) -> list[Cells]:
-    """Rows in native order; empty and unknown come last either way, equal ones in file order."""
-    if not order:
-        return rows
-    for column, descending in reversed(list(order)):
-        filled = [row for row in rows if row.get(column) is not None]
-        filled.sort(key=lambda row: str(row[column]), reverse=descending)
-        rows = filled + [row for row in rows if row.get(column) is None]
-    return rows
+def _sorted(found: list[tuple[dict[str, Any], Cells]], sort: Sort, kind: str) -> list[tuple[dict[str, Any], Cells]]:
+    """By one field, words in the order of the contract; empty, unknown and unmapped come last either way."""
+    rank = {word: place for place, word in enumerate(FIELDS[kind][sort.field].values)}
+
+    def blank(record: dict[str, Any]) -> bool:
+        return record.get(sort.field) in (None, "", UNMAPPED)
+
+    def place(entry: tuple[dict[str, Any], Cells]) -> Any:
+        value = entry[0][sort.field]
+        return rank[value] if rank else fold(value)
+
+    filled = sorted((entry for entry in found if not blank(entry[0])), key=place, reverse=sort.descending)
+    return filled + [entry for entry in found if blank(entry[0])]

@@ -51,6 +51,18 @@ class Found:
             matrix.setdefault(IMPACTS[impact], {})[IMPACTS[urgency]] = f"p{priority}"
         return matrix
 
+    def profile_changes(self, source: str, own_matrix: bool = False) -> dict[str, Any]:
+        """What a quality profile must know of this data under a source's name; see ``Profile.merge``.
+
+        The categories that are known of it; with ``own_matrix`` its own priorities too.
+        """
+        rules: dict[str, Any] = {}
+        if "categories" in self.description.quality:
+            rules["categories"] = list(self.description.quality["categories"])
+        if own_matrix:
+            rules["priority"] = self.own_matrix()
+        return {"incident": {"sources": {source: rules}}} if rules else {}
+
 
 @dataclass(frozen=True, slots=True)
 class Dataset:

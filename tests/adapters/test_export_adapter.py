@@ -11,8 +11,14 @@ import pytest
 from adapters.export import adapter as module
 from adapters.export.adapter import ExportAdapter
 
+from interlock.adapterkit.loader import adapter_class, open_adapter
 from interlock.adapterkit.native import NativeWrite, Plan
+from interlock.adapterkit.product import compile_product
 from interlock.adapterkit.tabular import derived_id
+from interlock.clock import ManualClock
+from interlock.places import place
+from interlock.records.filters import Query, read_filter, read_sort
+from interlock.records.kinds import FIELDS
 from interlock.records.problems import Problem, Slug
 
 TICKETS = "number,title,caller,group\nINC1,Printer,Ann,Desk\nINC2,Mail,Bob,Desk\nINC3,Disk,Ann,\nINC3,Disk again,,\n"
@@ -51,11 +57,76 @@ async def test_pages_go_through_all_rows_once(folder: Path) -> None:
     assert found == ["Printer", "Mail", "Disk", "Disk again"]
 
 
-async def test_native_order_puts_the_empty_last(folder: Path) -> None:
-    adapter = make(folder)
-    for descending, wanted in ((False, ["INC1", "INC2", "INC3", "INC3"]), (True, ["INC3", "INC3", "INC2", "INC1"])):
-        page = await adapter.page("incident", Plan(None, (), order_native=[("number", descending)]), None, 9)
-        assert [row["number"] for row in page.rows] == wanted
+def searchable(folder: Path, text: str) -> tuple[ExportAdapter, Any]:
+    """An adapter with its compiled mapping, over columns named like the contract's fields."""
+    (folder / "named.csv").write_text(text)
+    settings = {"folder": str(folder), "files": {"incident": {"file": "named.csv", "key": "number"}}}
+    product = compile_product(place("adapters") / "export", source="old", settings=settings)
+    return ExportAdapter(settings, source="old", product=product), product
+
+
+NAMED = (
+    "number,title,priority,state,updated_at\n"
+    "I1,Printer on fire,p2,new,2020-01-03T00:00:00Z\n"
+    "I2,Mail,p1,closed,2020-01-01T00:00:00Z\n"
+    "I3,printer jam,,new,2020-01-02T00:00:00Z\n"
+    "I4,Disk,p9,new,\n"
+    "I5,Print,p2,in_progress,2020-01-04T00:00:00Z\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("filter_", "sort", "text", "wanted"),
+    [
+        ([], ["updated_at"], None, ["I2", "I3", "I1", "I5", "I4"]),
+        ([], ["-updated_at"], None, ["I5", "I1", "I3", "I2", "I4"]),
+        ([], ["priority", "-number"], None, ["I2", "I5", "I1", "I4", "I3"]),
+        ([], ["state", "number"], None, ["I1", "I3", "I4", "I5", "I2"]),
+        ([{"field": "title", "op": "contains", "value": "PRINTER"}], [], None, ["I1", "I3"]),
+        ([{"field": "state", "op": "eq", "value": "new"}], ["-number"], "printer", ["I3", "I1"]),
+        ([{"field": "priority", "op": "empty"}], [], None, ["I3"]),
+        ([{"field": "close_notes", "op": "empty"}], [], None, []),
+    ],
+)
+async def test_queries_are_answered_from_all_rows(
+    tmp_path: Path, filter_: list[dict[str, Any]], sort: list[str], text: str | None, wanted: list[str]
+) -> None:
+    adapter, product = searchable(tmp_path, NAMED)
+    fields = FIELDS["incident"]
+    plan = product.mappings["incident"].plan(
+        Query(read_filter(filter_, fields), text=text, sort=read_sort(sort, fields))
+    )
+    found: list[Any] = []
+    cursor = None
+    while True:
+        page = await adapter.page("incident", plan, cursor, 2)
+        found += [row["number"] for row in page.rows]
+        cursor = page.cursor
+        if cursor is None:
+            break
+    assert found == wanted
+
+
+async def test_queries_at_the_same_time_do_not_disturb_each_other(tmp_path: Path) -> None:
+    lines = "".join(f"I{n},t,p{n % 5 + 1},new,\n" for n in range(3_000))
+    adapter, product = searchable(tmp_path, "number,title,priority,state,updated_at\n" + lines)
+    plans = [
+        product.mappings["incident"].plan(
+            Query(read_filter([{"field": "priority", "value": f"p{n % 5 + 1}"}], FIELDS["incident"]))
+        )
+        for n in range(20)
+    ]
+    pages = await asyncio.gather(*(adapter.page("incident", plan, None, 5_000) for plan in plans))
+    assert [len(page.rows) for page in pages] == [600] * 20
+
+
+async def test_few_answers_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "KEPT_ANSWERS", 2)
+    adapter, product = searchable(tmp_path, NAMED)
+    for number in ("I1", "I2", "I3", "I1"):
+        query = Query(read_filter([{"field": "number", "value": number}], FIELDS["incident"]))
+        page = await adapter.page("incident", product.mappings["incident"].plan(query), None, 5)
+        assert [row["number"] for row in page.rows] == [number]
 
 
 async def test_a_row_by_key_and_by_handle(folder: Path) -> None:
@@ -167,3 +238,19 @@ async def test_declared_columns_must_be_there(folder: Path) -> None:
     assert "number" in str(error.next_step)
     unknown = await slug_of(make(folder, kinds={"ci": "cis"}).open())
     assert unknown.field == "kinds.ci"
+
+
+async def test_it_is_loaded_like_every_adapter(folder: Path) -> None:
+    settings = {"folder": str(folder), "files": FILES}
+    product = compile_product(
+        place("adapters") / "export",
+        source="old",
+        settings=settings,
+        overlay={"incident": {"fields": {"caller": {"read": "caller", "ref": "person", "key": "caller.name"}}}},
+    )
+    assert adapter_class(place("adapters") / "export").__name__ == "ExportAdapter"
+    adapter = open_adapter(place("adapters") / "export", product, None, settings, ManualClock())
+    record = product.mappings["incident"].decode(await adapter.read("incident", "INC1", (), by_handle=False))
+    assert record["ref"] == "old:incident:INC1"
+    assert record["caller"] == {"ref": "old:person:Ann", "name": "Ann"}
+    assert record["group"]["ref"] == f"old:group:~{derived_id('old/group', 'Desk')}"

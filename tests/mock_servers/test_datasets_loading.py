@@ -171,7 +171,7 @@ def test_expectations_of_the_synthetic_files() -> None:
     }
     assert "TKT-PRIO differs" not in counted(expectations(OWN / "events", own_matrix=True))
     assert counted(expectations(OWN / "demo")) == {
-        "CI-STALE never_seen": 4,  # two computers, the router, the printer
+        "CI-STALE never_seen": 5,  # two computers, the router, the printer, the CI of no class
         "CI-STALE stale": 1,
         "CI-MISS-REQ missing": 2,  # the notebook without, the router with a placeholder
         "CI-PLACEHOLDER placeholder": 2,
