@@ -39,13 +39,17 @@ Reader = Callable[[Row], Row | None]
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """One field of an answer: its key, where its row is, its column there."""
+    """One field of an answer: its key, where its row is, its column there.
+
+    ``lacking``: the source of the rows did not have it, so it is absent where nothing was written since.
+    """
 
     key: str
     table: str
     element: str
     column: Column
     reach: Reader | None = None
+    lacking: bool = False
 
 
 class Shapes:
@@ -63,6 +67,8 @@ class Shapes:
         for shown in self._plan(table, view):
             source: Row | None = row if shown.reach is None else shown.reach(row)
             value = source.get(shown.element, "") if source is not None else ""
+            if shown.lacking and not value:
+                continue
             column = shown.column
             if mode == "false":
                 if value and column.is_reference:
@@ -103,14 +109,16 @@ class Shapes:
         if column is None or any(f"{t}.{head}" in hidden for t in self.store.schema.chain(table)):
             return None
         if not rest:
-            return _Shown(key, table, head, column)
+            lacking = any(head in self.store.omitted.get(t, ()) for t in self.store.schema.chain(table))
+            return _Shown(key, table, head, column, lacking=lacking)
         target = column.reference
         if not column.is_reference or target not in self.store.schema.tables:
             return None
         inner = self._shown(key, rest, target, hidden)
         if inner is None:
             return None
-        return _Shown(key, inner.table, inner.element, inner.column, self._step(head, target, inner.reach))
+        reach = self._step(head, target, inner.reach)
+        return _Shown(key, inner.table, inner.element, inner.column, reach, inner.lacking)
 
     def _step(self, element: str, target: str, further: Reader | None) -> Reader:
         def reach(row: Row) -> Row | None:

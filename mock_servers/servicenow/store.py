@@ -81,7 +81,8 @@ class Store:
     """All tables of one instance, and its schema.
 
     ``version`` counts changes, so that answers can be cached. ``omitted`` are columns that the source of the
-    rows did not have: they are absent from every answer, as columns are that a user may not read.
+    rows did not have: they are absent from answers, as columns are that a user may not read, until a write
+    gives a record a value there.
     """
 
     def __init__(self) -> None:
@@ -124,6 +125,7 @@ class Store:
             self.schema.add_columns(name, sorted(new))
         for name, columns in (omit or {}).items():
             self.omitted[name] = self.omitted.get(name, frozenset()) | frozenset(columns)
+            self.schema.version += 1  # how records are shown is planned anew
         self._highest.clear()
         self.version += 1
         self._choices_version += 1

@@ -57,10 +57,8 @@ class TableApi:
     def reading(self, caller: Caller) -> Reading:
         """How a caller's queries are read now."""
         switches = self._switches
-        unreadable = dict(self._store.omitted)
-        if not caller.is_admin:
-            for table, columns in switches.column_acl.items():
-                unreadable[table] = unreadable.get(table, frozenset()) | frozenset(columns)
+        closed = {} if caller.is_admin else switches.column_acl
+        unreadable = {table: frozenset(columns) for table, columns in closed.items()}
         return Reading(
             self._store,
             self._clock.moment(),
@@ -118,7 +116,9 @@ class TableApi:
             text = self._shorthand(table, request.parameters)
         query = parse(text)
         moving = "javascript:" in text or "RELATIVE" in text or "DYNAMIC" in text
-        key = (table, text, request.caller.name, self._switches.invalid_query, self._store.version)
+        switches = self._switches
+        modes = (switches.invalid_query, switches.not_equal_matches_empty, str(switches.column_acl))
+        key = (table, text, request.caller.name, modes, self._store.version)
         if not moving and key in self._found:
             self._found.move_to_end(key)
             return self._found[key], bool(query.order)
@@ -195,7 +195,7 @@ class TableApi:
     def view(self, request: Request) -> View:
         mode = request.parameters.get("sysparm_display_value", "").lower()
         names = request.parameters.get("sysparm_fields", "")
-        hidden = {f"{table}.{column}" for table, columns in self._store.omitted.items() for column in columns}
+        hidden: set[str] = set()
         if not request.caller.is_admin:
             hidden.update(f"{t}.{c}" for t, columns in self._switches.column_acl.items() for c in columns)
         return View(

@@ -164,6 +164,16 @@ async def test_a_column_the_instance_lacks_is_not_demanded(mock: MockServiceNow,
     assert (await change(await create(), state="6", close_code="User error"))["state"] == "6"
 
 
+async def test_a_column_the_instance_lacked_is_shown_once_it_is_written(
+    mock: MockServiceNow, create: Post, change: Post
+) -> None:
+    mock.store.load({}, omit={"incident": {"description", "correlation_id"}})
+    row = await create(correlation_id="k")
+    assert row["correlation_id"] == "k"
+    assert "description" not in row
+    assert (await change(row, description="now known"))["description"] == "now known"
+
+
 async def test_a_record_loaded_as_it_is_may_still_get_notes(mock: MockServiceNow, change: Post) -> None:
     loaded = mock.store.get("incident", "7" * 32)
     assert loaded is not None
