@@ -91,6 +91,19 @@ async def test_a_trial_whose_caller_goes_away_leaves_room_for_the_next() -> None
     assert (await bench.source.get("incident", "INC00001")).origin == "live"
 
 
+async def test_a_late_answer_of_before_does_not_close_an_open_breaker() -> None:
+    bench = Bench()
+    await bench.source.open()
+    gate = asyncio.Event()
+    bench.adapter.before = lambda operation: gate.wait()
+    early = asyncio.create_task(bench.source.get("incident", "INC00001"))
+    await asyncio.sleep(0.01)
+    await fail(bench, 5)
+    gate.set()
+    await early
+    assert bench.source.health()["state"] == "open"
+
+
 @pytest.mark.parametrize("slug", [Slug.NOT_FOUND, Slug.SOURCE_DENIED, Slug.SOURCE_REJECTED, Slug.SOURCE_FAULT])
 async def test_answers_do_not_open_the_breaker(slug: Slug) -> None:
     bench = Bench()
@@ -203,6 +216,19 @@ async def test_slots_are_never_lost_or_doubled(steps: list[str]) -> None:
     assert (bulkhead.in_flight, bulkhead.waiting, tasks) == (0, 0, [])
 
 
+async def test_a_slot_given_to_someone_who_just_left_is_handed_on() -> None:
+    bulkhead = Bulkhead("snow", concurrency=1, queue=9)
+    assert bulkhead.enter(False)
+    leaving = asyncio.create_task(bulkhead.queue_up(False, 5))
+    staying = asyncio.create_task(bulkhead.queue_up(False, 5))
+    await asyncio.sleep(0)
+    bulkhead.leave()
+    leaving.cancel()
+    await staying
+    assert leaving.cancelled()
+    assert bulkhead.in_flight == 1
+
+
 async def test_a_cancelled_call_gives_its_place_back() -> None:
     bench = Bench(limits=Limits(concurrency=1, per_second=None))
     bench.adapter.before = lambda operation: asyncio.sleep(60) if operation == "read" else None
@@ -258,6 +284,7 @@ async def test_an_hour_spent_is_told_at_once() -> None:
     assert found.value.slug is Slug.RATE_LIMITED
     assert found.value.retry_after_s == 3000.0
     assert bench.slept == []
+    assert bench.source.health()["in_flight"] == 0
 
 
 def limited(retry_after_s: float | None, layer: str = "source") -> Problem:

@@ -158,11 +158,18 @@ async def test_a_field_that_cannot_be_read_proves_nothing() -> None:
 async def test_a_note_is_found_by_its_marker_as_a_whole_word_on_any_page() -> None:
     bench = Bench()
     bench.adapter.journals["h00001"] = [
-        NativeNote(str(n), "internal", "noise [il:ab12]", None, None) for n in range(120)
+        NativeNote(str(n), "internal", "noise [il:ab12] xil:ab1", None, None) for n in range(120)
     ]
     note = Effect("incident", "note", "INC00001", {}, "c", "il:ab1", "hello", "internal")
     assert await bench.source.probe(note) == []
     bench.adapter.journals["h00001"].append(NativeNote("x", "internal", "hello [il:ab1]", None, None))
+    assert await bench.source.probe(note) == ["h00001"]
+
+
+async def test_a_marker_in_brackets_is_found_however_the_source_joins_lines() -> None:
+    bench = Bench()
+    bench.adapter.journals["h00001"] = [NativeNote("1", "internal", "hello[interlock ab]bye", None, None)]
+    note = Effect("incident", "note", "INC00001", {}, "c", "[interlock ab]", "hello", "internal")
     assert await bench.source.probe(note) == ["h00001"]
 
 

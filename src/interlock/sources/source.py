@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -27,15 +26,14 @@ from interlock.sources.choices import ChoiceLists
 from interlock.sources.flights import Flights
 from interlock.sources.line import Line
 from interlock.sources.ports import MappingPort
+from interlock.sources.probing import has_marker
 from interlock.sources.readback import reads_back, unresolved
 from interlock.telemetry import Telemetry
 
 T = TypeVar("T")
 
-JOURNAL_PAGE = 50
-JOURNAL_PROBE = 500
-"""So many of the newest entries are looked through for a note's marker."""
 JOURNAL_CALLS = 10
+"""So many pages are read to fill one page of notes that may be seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,7 +309,9 @@ class Source:
             return [found for row in rows if (found := self._created(effect, row)) is not None]
         handle = await self._handle(kind, effect.key or "", priority=True)
         if effect.op == "note":
-            return [handle] if await self._has_marker(kind, handle, effect.marker) else []
+            read = partial(self._adapter.notes, kind, handle)
+            shown = await has_marker(effect.marker, lambda at, most: self._probe(partial(read, at, most)))
+            return [handle] if shown else []
         fetched = await self.get(kind, f"~{handle}", priority=True)
         wanted = self.norm(kind, effect.changes)
         for ref in unresolved(wanted, fetched.record, self._cache):
@@ -332,23 +332,6 @@ class Source:
         except Problem as problem:
             if problem.slug not in (Slug.NOT_FOUND, Slug.AMBIGUOUS_REF):
                 raise
-
-    async def _has_marker(self, kind: str, handle: str, marker: str | None) -> bool:
-        if not marker:
-            raise Problem(Slug.INTERNAL, "a note without a marker cannot be probed")
-        # As a whole word: one marker may be the beginning of another.
-        found = re.compile(rf"(?<!\w){re.escape(marker)}(?!\w)")
-        cursor: Any = None
-        seen = 0
-        while seen < JOURNAL_PROBE:
-            notes, following = await self._probe(partial(self._adapter.notes, kind, handle, cursor, JOURNAL_PAGE))
-            if any(found.search(note.text) for note in notes):
-                return True
-            if following is None or following == cursor:
-                return False
-            cursor = following
-            seen += max(len(notes), 1)
-        return False
 
     def _payload(self, effect: Effect) -> dict[str, Any]:
         mapping = self._mapping(effect.kind)
