@@ -166,7 +166,10 @@ class Performer:
     closing: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def perform(self, rule: Rule, commit: Callable[[], Answer], connection: Connection) -> Answer | None:
-        """The answer that goes out, or None when none does. ``commit`` runs the request once, or never."""
+        """The answer that goes out, or None: the caller keeps silent until the client is gone.
+
+        ``commit`` runs the request once, or never.
+        """
         dialect = self.dialect
         match rule.fault:
             case "rate_limit":
@@ -194,7 +197,6 @@ class Performer:
             case "timeout_before" | "timeout_after":
                 if rule.fault == "timeout_after":
                     commit()
-                await connection.gone()
                 return None
             case "late_commit":
                 await self._commit_late(rule, commit, connection)

@@ -14,11 +14,12 @@ import orjson
 
 from mock_servers.faults import Answer, Faults, Performer, Rule
 from mock_servers.servicenow.answers import json_answer
+from mock_servers.servicenow.clauses import Reading
 from mock_servers.servicenow.clock import InstanceClock
 from mock_servers.servicenow.encoded_query import parse
 from mock_servers.servicenow.gs_dates import read
 from mock_servers.servicenow.instance import Call, Instance
-from mock_servers.servicenow.matching import Reading, select
+from mock_servers.servicenow.matching import select
 
 PREFIX = "/__mock__/"
 

@@ -12,9 +12,10 @@ from urllib.parse import quote, urlencode
 from mock_servers.faults import Answer
 from mock_servers.servicenow.accounts import Caller
 from mock_servers.servicenow.answers import SnowError, json_answer, not_found, xml_answer
+from mock_servers.servicenow.clauses import Reading
 from mock_servers.servicenow.clock import InstanceClock
 from mock_servers.servicenow.encoded_query import parse
-from mock_servers.servicenow.matching import ForbiddenQueryError, Reading, matcher, select
+from mock_servers.servicenow.matching import ForbiddenQueryError, matcher, select
 from mock_servers.servicenow.rules import Writer
 from mock_servers.servicenow.schema import Column
 from mock_servers.servicenow.settings import Switches

@@ -7,15 +7,9 @@ from datetime import datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from mock_servers.servicenow.clauses import DYNAMIC_ME, DYNAMIC_MY_GROUPS, InvalidMode, Reading
 from mock_servers.servicenow.encoded_query import OPERATORS, SYNONYMS, Condition, Join, Related, parse
-from mock_servers.servicenow.matching import (
-    DYNAMIC_ME,
-    DYNAMIC_MY_GROUPS,
-    ForbiddenQueryError,
-    InvalidMode,
-    Reading,
-    select,
-)
+from mock_servers.servicenow.matching import ForbiddenQueryError, select
 from mock_servers.servicenow.store import Store
 
 NOW = datetime.fromisoformat("2026-03-10 12:00:00")

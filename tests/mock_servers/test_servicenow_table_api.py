@@ -170,6 +170,9 @@ async def test_paging_headers(client: httpx.AsyncClient) -> None:
     assert answer.headers["Link"] == (
         f'<{base}0>;rel="first",<{base}0>;rel="prev",<{base}4>;rel="next",<{base}38>;rel="last"'
     )
+    last = await client.get(INC, params={"sysparm_limit": 2, "sysparm_offset": 38})
+    assert 'rel="prev"' in last.headers["Link"]
+    assert 'rel="next"' not in last.headers["Link"]
     bare = await client.get(
         INC, params={"sysparm_limit": 2, "sysparm_no_count": "true", "sysparm_suppress_pagination_header": "true"}
     )
