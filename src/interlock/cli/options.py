@@ -23,6 +23,8 @@ Url = Annotated[str, typer.Option("--url", envvar="INTERLOCK_URL", help="A runni
 DEFAULT_URL = "http://127.0.0.1:8080"
 
 out = Console(soft_wrap=True, highlight=False)
+if not out.is_terminal:
+    out.width = 150  # a file or pipe has no width; tables there need not be folded
 
 
 def config_of(path: Path) -> Config:

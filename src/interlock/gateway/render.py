@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import orjson
+
 from interlock.governance.decide import Reason
 from interlock.principals.models import Scope
 from interlock.quality.judge import Flag, Judged
@@ -14,8 +16,11 @@ from interlock.records.kinds import FIELDS
 from interlock.records.text import reads_like_instructions
 from interlock.tools.catalogue import COMPACT
 
-_TITLE_BYTES = 120
-_NAME_BYTES = 40
+ROW_BYTES = 600
+"""A compact row in JSON is at most this long."""
+_TITLE_BYTES = 100
+_LEAST_BYTES = 30
+_NAME_BYTES = 24
 _EPOCH = re.compile(r"@(-?\d{1,12})")
 
 
@@ -80,7 +85,20 @@ def row(
     out["standing"] = judged.standing
     out["flags"] = [found.code for found in judged.flags]
     out["age_s"] = age_s
+    if names is None and len(orjson.dumps(out)) > ROW_BYTES:
+        _fit(out)
     return out
+
+
+def _fit(row: dict[str, Any]) -> None:
+    """Shorten a row that is too long: names that their refs say too, then the longest text."""
+    for name, value in row.items():
+        if isinstance(value, dict) and ":~" not in value["ref"]:
+            row[name] = {"ref": value["ref"]}
+    over = len(orjson.dumps(row)) - ROW_BYTES
+    for name in ("title", "name"):
+        if over > 0 and isinstance(text := row.get(name), str):
+            row[name] = cut(text, max(_LEAST_BYTES, len(text.encode()) - over))
 
 
 def _short(value: Any) -> Any:
