@@ -74,8 +74,13 @@ class ExportAdapter:
         if not isinstance(files, Mapping) or not files:
             raise invalid("files", files, "is missing", "Declare at least one: files: {incident: tickets.csv}.")
         self._folder = Path(folder).expanduser()
-        self._plan: FolderPlan = folder_plan(files, str(settings.get("ids") or source))
-        self._kinds: dict[str, str] = dict(settings.get("kinds") or {name: name for name in self._plan.files})
+        zone = {"zone": settings["time_zone"]} if settings.get("time_zone") else {}
+        declared = {
+            table: {**zone, **about} if isinstance(about, Mapping) else {**zone, "file": about}
+            for table, about in files.items()
+        }
+        self._plan: FolderPlan = folder_plan(declared, str(settings.get("ids") or source))
+        self._kinds: dict[str, str] = dict(settings.get("kinds") or {name: name for name in self._plan.tables()})
         self._mappings: Mapping[str, Any] = product.mappings if product is not None else {}
         self._keys = {kind: str(mapping.spec.key.column) for kind, mapping in self._mappings.items()}
         self._choices: Mapping[str, Any] = settings.get("choices") or {}
@@ -270,7 +275,15 @@ class ExportAdapter:
             file = self._plan.files.get(table)
             path = tables.files.get(table)
             newest = path.stat().st_mtime if path else max(p.stat().st_mtime for p in tables.files.values())
-            kinds[kind] = _held(rows, self._keys.get(kind) or (file.key if file else "name") or ID, newest)
+            key = self._keys.get(kind) or (file.key if file else "name") or ID
+            if table in tables.columns and key not in (ID, *tables.columns[table]):
+                raise invalid(
+                    f"mapping.{kind}.key",
+                    key,
+                    f"is not a column of {tables.files[table].name}",
+                    f"Say in the overlay which it is, for example key: {tables.columns[table][0]}.",
+                )
+            kinds[kind] = _held(rows, key, newest)
         return Snapshot(stamp, kinds, tables.warnings)
 
     def _stamp(self) -> Stamp:

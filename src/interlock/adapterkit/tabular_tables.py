@@ -64,6 +64,11 @@ class FolderPlan:
     ids: str
     files: Mapping[str, FilePlan]
 
+    def tables(self) -> tuple[str, ...]:
+        """The tables that are files, then those that are only referred to."""
+        referred = (reference.table for file in self.files.values() for reference in file.refs.values())
+        return tuple(dict.fromkeys((*self.files, *referred)))
+
 
 @dataclass(slots=True)
 class Tables:
