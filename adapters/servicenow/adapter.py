@@ -14,7 +14,7 @@ from typing import Any
 from interlock.adapterkit.native import Native, NativeNote, NativeWrite, Page, Plan, Written
 from interlock.adapterkit.outcome import BROKEN
 from interlock.adapterkit.paging import stuck
-from interlock.adapterkit.rest import Clock, CompiledProduct, RestAdapter, Session, encoded, plain, same
+from interlock.adapterkit.rest import ODD, Clock, CompiledProduct, RestAdapter, Session, Text, encoded, plain, same
 from interlock.adapterkit.retry import Retries
 from interlock.records.problems import Problem, Slug, invalid
 from interlock.records.taxonomy import Choice
@@ -87,7 +87,7 @@ class ServiceNowAdapter(RestAdapter):
     def _table(self, table: str) -> str:
         return f"{self._root}/table/{table}"
 
-    def parameters(self, kind: str, columns: tuple[str, ...], more: Mapping[str, str] | None = None) -> str:
+    def parameters(self, kind: str, columns: tuple[str, ...], more: Mapping[str, Text] | None = None) -> str:
         known = self._one.get((kind, columns))
         if known is None:
             wanted = dict.fromkeys((*columns, "sys_id"))
@@ -204,7 +204,7 @@ class ServiceNowAdapter(RestAdapter):
             try:
                 rows, total = await self._rows_at(kind, plan, at, size)
             except Problem as problem:
-                cut = problem.native_code == BROKEN or _CANCELLED in (problem.native_message or "").lower()
+                cut = problem.native_code in (BROKEN, ODD) or _CANCELLED in (problem.native_message or "").lower()
                 if not cut or size <= _SMALLEST:
                     raise
                 size = max(_SMALLEST, size // 2)

@@ -7,6 +7,7 @@ that fits wins over the general table.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -222,7 +223,8 @@ def page(answer: Answer, rules: Rules = ()) -> Problem:
         return _page(answer, rule.type, "the source answers with a web page", None, rule.next_step)
     for words, slug, detail, wait, next_step in _PAGES:
         if any(word in text for word in words):
-            return _page(answer, slug, detail, wait, next_step)
+            # With 5xx it may be a passing fault of a proxy: only an honest-looking 200 means minutes.
+            return _page(answer, slug, detail, None if answer.status >= 500 else wait, next_step)
     if answer.status in _STATUS or answer.status >= 500:
         meaning = _STATUS.get(answer.status, _OTHER_5XX)
         return _page(answer, meaning.slug, f"{meaning.detail} (a web page)", None, meaning.next_step)
@@ -269,9 +271,11 @@ def retry_after(headers: Mapping[str, str], now: float) -> float | None:
     if not said:
         return None
     try:
-        return max(0.0, float(said))
+        seconds = float(said)
     except ValueError:
-        pass
+        seconds = None
+    if seconds is not None:
+        return max(0.0, seconds) if math.isfinite(seconds) else None
     try:
         moment = parsedate_to_datetime(said)
     except ValueError:

@@ -23,8 +23,15 @@ from interlock.records.filters import fold
 from interlock.records.problems import Problem, Slug
 from interlock.records.taxonomy import Choice
 
-__all__ = ["Clock", "CompiledProduct", "RestAdapter", "Session", "encoded", "plain", "same"]
+ODD = "odd-answer"
+"""``native_code`` of an answer whose JSON has another shape than asked for."""
+
+__all__ = ["ODD", "Clock", "CompiledProduct", "RestAdapter", "Session", "Text", "encoded", "plain", "same"]
 """With the types an adapter's constructor names: adapters import only records and adapterkit."""
+
+
+Text = str | Sequence[str]
+"""A parameter's value, or its values."""
 
 
 class CompiledMapping(Protocol):
@@ -92,7 +99,10 @@ class RestAdapter:
         if plan.empty:
             return Page([])
         parameters = self.query(plan) | self._paging.ask(cursor, limit)
-        found, answer = await self.ask(self.path(kind), self.parameters(kind, plan.columns, parameters))
+        asked = self.parameters(kind, plan.columns, parameters)
+        if plan.order and plan.order_native:  # parameters, too: the manifest writes them
+            asked = f"{asked}&{plan.order_native}" if asked else str(plan.order_native)
+        found, answer = await self.ask(self.path(kind), asked)
         rows = self.rows(found)
         following = self._paging.following(cursor, limit, rows, found, self.total(answer, found))
         return Page(rows, following, len(rows))
@@ -145,14 +155,14 @@ class RestAdapter:
         path = f"{self._root}/{self.spec(kind).entity}"
         return path if handle is None else f"{path}/{quote(handle, safe='')}"
 
-    def parameters(self, kind: str, columns: tuple[str, ...], more: Mapping[str, str] | None = None) -> str:
+    def parameters(self, kind: str, columns: tuple[str, ...], more: Mapping[str, Text] | None = None) -> str:
         """Encoded parameters of a read."""
         return encoded(more or {})
 
-    def query(self, plan: Plan) -> dict[str, str]:
-        """The plan's native query as parameters."""
+    def query(self, plan: Plan) -> dict[str, Text]:
+        """The plan's native query as parameters; several values repeat a parameter."""
         if isinstance(plan.pushed, Mapping):
-            return {str(name): str(value) for name, value in plan.pushed.items()}
+            return dict(plan.pushed)
         name = self.manifest.query.parameter
         return {name: str(plan.pushed)} if name and plan.pushed else {}
 
@@ -293,7 +303,7 @@ class RestAdapter:
             f"the source's answer is not {expected}",
             next_step="Try again; if it stays so, look at the source or the proxy before it.",
             layer="source",
-            native_code="odd-answer",
+            native_code=ODD,
             reached="maybe",
         )
 
@@ -317,6 +327,6 @@ def same(value: Any, wanted: str, exact: bool) -> bool:
     return str(found) == wanted if exact else fold(str(found)) == fold(wanted)
 
 
-def encoded(parameters: Mapping[str, str]) -> str:
+def encoded(parameters: Mapping[str, Text]) -> str:
     """Parameters as they stand in an address, blanks as %20."""
-    return urlencode(parameters, quote_via=quote)
+    return urlencode(parameters, doseq=True, quote_via=quote)

@@ -39,11 +39,11 @@ async def reading(
     sleep: Sleep = asyncio.sleep,
 ) -> T:
     """Do a read, again where its Problem is retryable. Raises the last Problem."""
+    until = clock.now() + retries.deadline_s
     try:
         return await read()
     except Problem as problem:
         last = problem
-    until = clock.now() + retries.deadline_s
     for attempt in range(1, retries.attempts):
         if not last.retryable:
             break
