@@ -81,16 +81,17 @@ def instant_form(form: str, zone: str) -> InstantForm:
         return template.format(datetime.fromtimestamp(epoch, tz))
 
     return InstantForm(
-        _read_spaced if form == SPACED and not local else read,
+        read_spaced if form == SPACED and not local else read,
         _write_spaced if form == SPACED and not local else write,
         bound,
         exact=unit == 1 and not local,
     )
 
 
-def _read_spaced(text: str) -> str:
+def read_spaced(text: str) -> str:
+    """A UTC instant written ``YYYY-MM-DD hh:mm:ss``. Raises ValueError."""
     _from_iso(text)  # the calendar is checked here, the form below
-    if len(text) != 19 or text[10] != " " or text[4] + text[7] + text[13] + text[16] != "--::":
+    if len(text) != 19 or text[4:17:3] != "-- ::":
         raise ValueError("is not YYYY-MM-DD hh:mm:ss")
     return f"{text[:10]}T{text[11:]}Z"
 

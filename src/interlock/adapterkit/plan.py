@@ -183,7 +183,11 @@ class Planner:
         texts = [text for word in dict.fromkeys(words) for text in table.asks.get(word, ())]
         globs = [glob for word in dict.fromkeys(words) for glob in table.globs_of(word)]
         ranged = any(table.ranged(word) for word in words)
+        # A database that folds case may take a code of letters for another one.
+        folds = each.field.type == "enum" and not all(text.isdecimal() for text in texts) and self._loose("eq", "word")
         if op in ("ne", "not_in"):
+            if folds:
+                raise _CannotAsk("the source may leave out values that differ in case only")
             asked = self._ask("not_in", name, each.field.type, texts) if texts else _Asked()
             asked.loose |= bool(globs) or ranged
             return asked
@@ -197,9 +201,7 @@ class Planner:
             if not part or end not in self.style.operators:
                 raise _CannotAsk("the source cannot be asked for a pattern")
             asked.groups[0] += self._ask(end, name, each.field.type, [part]).groups[0]
-        # A database that folds case may answer a code of letters with another one.
-        folded = each.field.type == "enum" and not all(text.isdecimal() for text in texts)
-        asked.loose |= bool(globs) or (folded and self._loose("eq", "word"))
+        asked.loose |= bool(globs) or folds
         return asked
 
     def _refs(self, op: str, name: str, each: FieldSpec, values: Sequence[str]) -> _Asked:
