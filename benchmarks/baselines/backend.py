@@ -15,7 +15,7 @@ import argparse
 import asyncio
 import hashlib
 import json
-from typing import Any
+from typing import Any, cast
 
 PORT = 18_080
 DELAY_S = 0.05
@@ -97,8 +97,7 @@ class Backend(asyncio.Protocol):
     """Answers every request head that arrives; no request is expected to have a body."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's does not inherit from it
         self._rest = b""
 
     def data_received(self, data: bytes) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from enum import Enum
+from enum import StrEnum
 from typing import Annotated, Any
 
 import orjson
@@ -13,7 +13,7 @@ _STATES = {"1": "new", "2": "in_progress", "3": "on_hold", "6": "resolved", "7":
 _URL = "https://x.service-now.com/incident.do?sys_id="
 
 
-class State(str, Enum):
+class State(StrEnum):
     new = "new"
     in_progress = "in_progress"
     on_hold = "on_hold"

@@ -14,10 +14,9 @@ from contextlib import asynccontextmanager
 from typing import Annotated
 
 import httpx
+from benchmarks.baselines import model
 from fastapi import Depends, FastAPI, Header, HTTPException, Request
 from pydantic import BaseModel
-
-from benchmarks.baselines import model
 
 BACKEND = os.environ.get("BACKEND", "http://127.0.0.1:18080")
 TABLE = os.environ.get("PREFIX", "") + "/api/now/table/incident"

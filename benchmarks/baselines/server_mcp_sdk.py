@@ -10,9 +10,8 @@ import os
 from typing import Any
 
 import httpx2
-from mcp.server.mcpserver import MCPServer
-
 from benchmarks.baselines.model import Incident, one
+from mcp.server.mcpserver import MCPServer
 
 BACKEND = os.environ.get("BACKEND", "http://127.0.0.1:18080")
 GET = (
