@@ -53,7 +53,7 @@ def post(path: str, port: int, body: bytes, headers: Sequence[tuple[str, str]] =
         "content-type: application/json",
         f"content-length: {len(body)}",
     ]
-    lines += [f"{name}: {value}" for name, value in headers)]
+    lines += [f"{name}: {value}" for name, value in headers]
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
