@@ -27,6 +27,8 @@ def build(
     check: Annotated[bool, typer.Option("--check", help="Change nothing; fail when files differ.")] = False,
 ) -> None:
     """Compile the checks into the statements that serve live records, and write their catalogue page."""
+    from interlock.quality.rowlevel import PATH
+
     try:
         from interlock.quality import build as building
     except ImportError:
@@ -36,8 +38,8 @@ def build(
             next_step="pip install 'interlock-gateway[quality]'",
         ) from None
     if check:
-        if building.PATH.read_text(encoding="utf-8") != building.rendered(building.build()):
-            typer.echo(f"out of date: {building.PATH.name}", err=True)
+        if PATH.read_text(encoding="utf-8") != building.rendered(building.build()):
+            typer.echo(f"out of date: {PATH.name}", err=True)
             raise typer.Exit(1)
         typer.echo("up to date")
         return

@@ -136,9 +136,8 @@ async def _play(desk: Desk, key: str, token: str, numbers: dict[str, str]) -> bo
     _step("6", "A person looks at the held call and approves it")
     id = receipt.get("approval", {}).get("ref", "")  # noqa: A001
     status, seen = await desk.person(token, "GET", f"/v1/approvals/{id}")
-    _say(
-        f"     {seen['agent']} asks {seen['tool']} on {seen['ref']}: {seen['arguments']['changes']} (was {seen['before']})"
-    )
+    asked = seen["arguments"]["changes"]
+    _say(f"     {seen['agent']} asks {seen['tool']} on {seen['ref']}: {asked} (was {seen['before']})")
     decision = {"digest": seen["digest"], "approve": True, "comment": "Called the site: the server is in use."}
     status, _ = await desk.person(token, "POST", f"/v1/approvals/{id}/decision", decision)
     check(status == 200, "approved by maria.approver")
