@@ -67,8 +67,8 @@ class Shapes:
         for shown in self._plan(table, view):
             source: Row | None = row if shown.reach is None else shown.reach(row)
             value = source.get(shown.element, "") if source is not None else ""
-            if shown.lacking and not value:
-                continue
+            if shown.lacking and (not value or shown.column.type == "sys_class_name"):
+                continue  # a class that the source did not tell is only the table the row was put in
             column = shown.column
             if mode == "false":
                 if value and column.is_reference:
@@ -108,8 +108,8 @@ class Shapes:
         column = self.store.schema.columns(table).get(head)
         if column is None or any(f"{t}.{head}" in hidden for t in self.store.schema.chain(table)):
             return None
+        lacking = any(head in self.store.omitted.get(t, ()) for t in self.store.schema.chain(table))
         if not rest:
-            lacking = any(head in self.store.omitted.get(t, ()) for t in self.store.schema.chain(table))
             return _Shown(key, table, head, column, lacking=lacking)
         target = column.reference
         if not column.is_reference or target not in self.store.schema.tables:
@@ -118,7 +118,7 @@ class Shapes:
         if inner is None:
             return None
         reach = self._step(head, target, inner.reach)
-        return _Shown(key, inner.table, inner.element, inner.column, reach, inner.lacking)
+        return _Shown(key, inner.table, inner.element, inner.column, reach, lacking or inner.lacking)
 
     def _step(self, element: str, target: str, further: Reader | None) -> Reader:
         def reach(row: Row) -> Row | None:
