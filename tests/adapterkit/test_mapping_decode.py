@@ -184,3 +184,13 @@ def test_emitted_records_validate_and_describe_names_every_field(kind):
     row = dict.fromkeys(mapping.columns(), "1")
     MODELS[kind].model_validate(mapping.decode(row))
     assert {entry["field"] for entry in mapping.describe()} == set(mapping.fields) <= set(FIELDS[kind])
+
+
+@pytest.mark.parametrize(
+    ("native", "number"),
+    [("12", 12), ("-3", -3), ("2.0", 2), ("1.5", None), ("1" * 30, None), ("many", None), ("nan", None)],
+)
+def test_numbers_are_whole_or_kept_as_they_are(native, number):
+    record = MAPPING.decode({"number": "INC1", "reopen_count": native})
+    assert record.get("reopen_count") == number
+    assert record.get("native") == (None if number is not None else {"reopen_count": native})

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 
 import pytest
 
 from interlock.adapterkit.forms import instant_form
 from interlock.adapterkit.manifest import load_manifest
+from interlock.adapterkit.mappingspec import FieldPart, MappingPart
 from interlock.adapterkit.product import compile_product
 from interlock.adapterkit.yamlfile import MappingError, parse_yaml
 from interlock.places import place
@@ -113,7 +115,7 @@ def test_a_manifest_is_checked_too(desk):
     assert "style" in caught.value.next_step
     with pytest.raises(MappingError, match="regular expression"):
         desk(manifest=MANIFEST.replace("{style: rows}", "{style: rows, field: '['}"))
-    with pytest.raises(MappingError, match="adapter.yaml: cannot be read"):
+    with pytest.raises(MappingError, match=r"adapter\.yaml: cannot be read"):
         load_manifest(place("adapters") / "nothing")
 
 
@@ -273,3 +275,14 @@ def test_forms_of_instants(form, zone, native, canonical):
 def test_what_is_no_instant_is_refused(bad):
     with pytest.raises(ValueError):
         instant_form("D/M/YYYY hh:mm", "UTC").read(bad)
+
+
+def test_the_page_on_the_language_tells_every_key_and_its_overlay_compiles():
+    page = (place("adapters").parent / "docs" / "mapping.md").read_text()
+    told = set(re.findall(r"^\| `([a-z_]+)` \|", page, re.MULTILINE))
+    keys = [info.alias or name for part in (FieldPart, MappingPart) for name, info in part.model_fields.items()]
+    assert told == set(keys)
+    [example] = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    overlay = parse_yaml(example, "docs/mapping.md").data["mapping"]
+    product = compile_product(place("adapters") / "servicenow", source="snow", overlay=overlay)
+    assert product.mappings["incident"].decode({"number": "1", "state": "10"})["state"] == "on_hold"

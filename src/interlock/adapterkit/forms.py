@@ -142,8 +142,8 @@ def _pattern(form: str) -> tuple[re.Pattern[str], str, int]:
 
 def read_whole(text: str) -> int:
     """A whole number as sources write it. Raises ValueError."""
-    if text.isdecimal() or (text[:1] == "-" and text[1:].isdecimal()):
-        return int(text[:20])
+    if len(text) <= 18 and (text.isdecimal() or (text[:1] == "-" and text[1:].isdecimal())):
+        return int(text)
     number = float(text)
     if not number.is_integer() or abs(number) > 2**53:
         raise ValueError("is not a whole number")
