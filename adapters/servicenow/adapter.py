@@ -7,6 +7,7 @@ unless a comment says otherwise. Field names, codes, zones and escaping stand in
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -71,6 +72,7 @@ class ServiceNowAdapter(RestAdapter):
         self._columns: dict[str, frozenset[str]] = {}  # what sys_dictionary tells of a table
         self._trusted: set[tuple[str, str]] = set()  # columns that the instance is known to filter by
         self._absent: set[tuple[str, str]] = set()  # class and column that stayed absent
+        self._learning = asyncio.Lock()
         self._max = self.manifest.paging.size.max
 
     # --- addresses and answers ---------------------------------------------------------------------
@@ -261,7 +263,14 @@ class ServiceNowAdapter(RestAdapter):
         table = spec.entity
         asked = [found.group(1) for clause in str(plan.pushed or "").split("^") if (found := _QUERIED.match(clause))]
         asked += [column for each in plan.order if (column := spec.fields[each.field].sort)]
-        for column in asked:
+        unknown = [column for column in asked if (table, column) not in self._trusted]
+        if unknown:
+            async with self._learning:  # many first searches at once ask for the dictionary once
+                await self._learn(kind, table, unknown)
+
+    async def _learn(self, kind: str, table: str, columns: Sequence[str]) -> None:
+        spec = self.spec(kind)
+        for column in columns:
             if (table, column) in self._trusted:
                 continue
             if column not in await self._dictionary(table) and not await self._filters_by(table, column):

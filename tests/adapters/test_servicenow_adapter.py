@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import quote, unquote
 
 import pytest
-from mock_servers.servicenow import MockServiceNow, Rule, Store, Switches, User
+from mock_servers.servicenow import MockServiceNow, Rule, Store, Switches
 from pydantic import SecretStr
 
 from interlock.adapterkit.auth import Basic, OAuth
@@ -107,11 +111,9 @@ async def bench(
     transport: str = "auto",
     overlay: dict[str, Any] | None = None,
     auth: Any = None,
-    users: tuple[User, ...] | None = None,
     **switches: Any,
 ) -> AsyncIterator[Bench]:
-    accounts = {"users": users} if users else {}
-    async with MockServiceNow(store(count), switches=Switches(**switches), **accounts) as mock:  # type: ignore[arg-type]
+    async with MockServiceNow(store(count), switches=Switches(**switches)) as mock:
         made = Bench(mock, user, transport, overlay or {}, auth)
         try:
             yield made
@@ -251,6 +253,13 @@ async def test_an_unknown_column_never_widens(mode: str, dictionary: bool) -> No
         asked = len(b.wire.calls)
         await b.adapter.page("incident", plan, None, 10)
         assert len(b.wire.calls) == asked + 1
+
+
+async def test_many_first_searches_read_the_dictionary_once() -> None:
+    async with bench() as b:
+        plan = b.plan("incident", Condition("title", "contains", "number"))
+        await asyncio.gather(*(b.adapter.page("incident", plan, None, 5) for _ in range(12)))
+        assert sum("/table/sys_dictionary" in call.url for call in b.wire.calls) == 1
 
 
 async def test_an_instance_that_refuses_unknown_columns() -> None:
@@ -445,3 +454,36 @@ async def test_no_call_shares_a_session_with_another() -> None:
     async with bench(session_queue=1) as b:
         pages = await asyncio.gather(*(b.adapter.page("incident", b.plan(), None, 5) for _ in range(12)))
         assert all(len(page.rows) == 5 for page in pages)
+
+
+class OtherZone:
+    """An instance that reads the times of queries in the account's zone, nine hours ahead of GMT."""
+
+    def __init__(self, inner: Transport) -> None:
+        self.inner, self.name = inner, inner.name
+
+    async def send(self, call: Call) -> Answer:
+        def earlier(found: re.Match[str]) -> str:
+            moment = datetime.strptime(unquote(found.group(1)), "%Y-%m-%d %H:%M:%S") - timedelta(hours=9)  # noqa: DTZ007
+            return quote(f"sys_created_on<={moment:%Y-%m-%d %H:%M:%S}")
+
+        url = re.sub(r"sys_created_on%3C%3D(.+?)(?=%5E)", earlier, call.url)
+        return await self.inner.send(replace(call, url=url))
+
+    async def close(self) -> None:
+        await self.inner.close()
+
+
+async def test_a_journal_in_another_zone_is_told_not_cut() -> None:
+    async with bench() as b:
+        handle = await b.incident()
+        mapping = b.product.mappings["incident"]
+        for n in range(4):
+            note = mapping.encode_note("public", f"note {n}")
+            await b.adapter.write(NativeWrite("incident", "note", handle, note))
+        first, cursor = await b.adapter.notes("incident", handle, None, 2)
+        assert len(first) == 2
+        b.wire.inner = OtherZone(b.wire.inner)
+        told = await refused(b.adapter.notes("incident", handle, cursor, 9))
+        assert told.slug is Slug.SOURCE_FAULT
+        assert "GMT" in (told.next_step or "")
