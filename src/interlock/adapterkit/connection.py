@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Literal
 from urllib.parse import unquote, urlsplit
 
 from pydantic import SecretStr
@@ -15,8 +16,11 @@ from interlock.config.model import SourceConfig
 from interlock.records.problems import invalid
 
 
-def connect(source: SourceConfig, clock: Clock) -> Session:
-    """The session of one configured source; nothing is sent yet. Raises Problem invalid-argument."""
+def connect(source: SourceConfig, clock: Clock, login: Literal["http", "envelope"] = "http") -> Session:
+    """The session of one configured source; nothing is sent yet. Raises Problem invalid-argument.
+
+    ``login: envelope``: the account goes into the messages, and HTTP carries none.
+    """
     if source.base_url is None:
         raise invalid("base_url", None, "is needed to reach this source", "Write base_url: https://…")
     limits = Limits(
@@ -29,7 +33,7 @@ def connect(source: SourceConfig, clock: Clock) -> Session:
     return open_session(
         source.base_url,
         clock,
-        auth=credentials(source.auth),
+        auth=credentials(source.auth) if login == "http" else NoAuth(),
         limits=limits,
         trust=_trust(source),
         transport=source.transport,

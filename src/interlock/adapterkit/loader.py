@@ -19,20 +19,31 @@ from interlock.records.problems import Problem, invalid
 
 
 def open_adapter(
-    folder: Path, product: Any, session: Session | None, settings: Mapping[str, Any], clock: Clock
+    folder: Path,
+    product: Any,
+    session: Session | None,
+    settings: Mapping[str, Any],
+    clock: Clock,
+    *,
+    login: Any = None,
+    cache: Path | None = None,
 ) -> Adapter:
-    """The adapter of a folder: the class of its ``adapter.py``, else the one that is all data.
+    """The adapter of a folder: the class of its ``adapter.py``, else the one of its protocol that is all data.
 
     The class is the only one defined there whose name ends in ``Adapter``; it takes by name what it needs
-    of product, session, settings, clock, source. Raises Problem invalid-argument.
+    of product, session, settings, clock, source, folder, login (an account that travels in messages) and
+    cache (a folder for what is compiled once). Raises Problem invalid-argument.
     """
-    cls = adapter_class(folder)
+    cls = adapter_class(folder, product.manifest.transport.protocol if hasattr(product, "manifest") else "http-json")
     given = {
         "product": product,
         "session": session,
         "settings": settings,
         "clock": clock,
         "source": getattr(product, "source", None) or folder.name,
+        "folder": folder,
+        "login": login,
+        "cache": cache,
     }
     wanted = inspect.signature(cls).parameters
     if "session" in wanted and session is None:
@@ -40,11 +51,17 @@ def open_adapter(
     return cast(Adapter, cls(**{name: value for name, value in given.items() if name in wanted}))
 
 
-def adapter_class(folder: Path) -> type[Any]:
+def adapter_class(folder: Path, protocol: str = "http-json") -> type[Any]:
     """The class that serves a folder."""
     file = folder / "adapter.py"
     if not file.is_file():
-        return RestAdapter
+        if protocol != "soap":
+            return RestAdapter
+        try:
+            from interlock.adapterkit.soap.adapter import SoapAdapter
+        except ImportError:
+            raise invalid("adapter", folder.name, "needs lxml", "Install interlock-gateway[soap].") from None
+        return SoapAdapter
     module = _module(file)
     found = [
         value

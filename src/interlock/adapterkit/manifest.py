@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from interlock.adapterkit.soap.declaration import SoapHabits
 from interlock.adapterkit.yamlfile import MappingError, Part, read_yaml
 from interlock.records.problems import Reached, Slug
 
@@ -36,12 +37,16 @@ AuthName = Literal["none", "basic", "oauth2", "api_key", "bearer"]
 
 
 class Transport(Part):
-    """How calls travel. ``base`` may name settings: ``{setting.base_url}/api/now``."""
+    """How calls travel. ``base`` may name settings: ``{setting.base_url}/api/now``.
+
+    ``login: envelope``: the account travels in the message, not in HTTP.
+    """
 
     protocol: Literal["http-json", "soap", "file"]
     base: str | None = None
     timeout_s: float = Field(default=20, gt=0, le=600)
     headers: dict[str, str] = {}
+    login: Literal["http", "envelope"] = "http"
 
 
 class Limits(Part):
@@ -129,7 +134,8 @@ class Operator(Part):
     ``loose``: it may find more than asked (never less), so what it finds is checked again; ``true`` or
     the field types for which that is so. ``types``: the only ones it may be asked of, where it could
     lose rows of others. ``any`` or ``all``: a list is asked one by one with that
-    operator. ``repeat``: a parameter is repeated for each value. ``escape`` replaces characters first.
+    operator. ``repeat``: a parameter is repeated for each value. ``escape`` replaces characters first, then
+    ``pattern`` (``%{v}%``) goes round the value before it is quoted.
     """
 
     write: Words = ()
@@ -139,6 +145,7 @@ class Operator(Part):
     all: str | None = None
     repeat: bool = False
     escape: dict[str, str] = {}
+    pattern: str | None = None
 
 
 def _operator(value: Any) -> Any:
@@ -246,6 +253,7 @@ class Manifest(Part):
     query: QueryStyle
     paging: Paging = Paging()
     write: Write = Write()
+    soap: SoapHabits | None = None
 
 
 def load_manifest(folder: Path) -> Manifest:

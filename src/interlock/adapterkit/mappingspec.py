@@ -17,6 +17,7 @@ from interlock.adapterkit.codes import CodeTable, compile_codes
 from interlock.adapterkit.forms import InstantForm, instant_form
 from interlock.adapterkit.manifest import Manifest, Words
 from interlock.adapterkit.paths import Path, parse_path
+from interlock.adapterkit.soap.declaration import SoapKind
 from interlock.adapterkit.yamlfile import Document, Part, Place, nearest
 from interlock.records.fields import OPERATORS, Field
 from interlock.records.kinds import FIELDS
@@ -85,6 +86,7 @@ class MappingPart(Part):
     require: tuple[RequirePart, ...] = ()
     write: WritePart = WritePart()
     inverse: InversePart | None = None
+    soap: SoapKind | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,7 @@ class MappingSpec:
     require: tuple[RequirePart, ...]
     clears: Mapping[str, tuple[str, ...]]
     inverse: InversePart | None
+    soap: SoapKind | None = None
 
 
 def merge(base: Any, overlay: Mapping[str, Any]) -> Any:
@@ -134,7 +137,7 @@ def merge(base: Any, overlay: Mapping[str, Any]) -> Any:
             merged.pop(key, None)
         elif key in ("fields", "write") and isinstance(value, Mapping):
             merged[key] = _entries(merged.get(key), value)
-        elif key == "codes" and isinstance(value, Mapping):
+        elif key in ("codes", "soap") and isinstance(value, Mapping):
             tables = dict(merged.get(key) or {})
             for table, words in value.items():
                 if words is None:
@@ -187,6 +190,7 @@ def read_mapping(document: Document, manifest: Manifest, keyed_by_handle: frozen
         require=part.require,
         clears=part.write.clear_also,
         inverse=part.inverse,
+        soap=part.soap,
     )
 
 

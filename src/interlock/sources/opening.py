@@ -61,14 +61,25 @@ async def open_sources(
     for name, entry in config.sources.items():
         if entry.adapter not in folders:
             raise ConfigError([f"sources.{name}: no adapter {entry.adapter}; available: {', '.join(folders)}"])
-        sources[name] = build_source(name, entry, folders[entry.adapter], clock, telemetry)
+        sources[name] = build_source(name, entry, folders[entry.adapter], clock, telemetry, cache=config.state / "wsdl")
     opened = Sources(sources)
     await _log_in(opened, telemetry)
     return opened
 
 
-def build_source(name: str, config: SourceConfig, folder: Path, clock: Clock, telemetry: Telemetry) -> Source:
-    """One source; nothing is sent yet. Raises Problem: the mapping, an overlay or a setting is at fault."""
+def build_source(
+    name: str,
+    config: SourceConfig,
+    folder: Path,
+    clock: Clock,
+    telemetry: Telemetry,
+    *,
+    cache: Path | None = None,
+) -> Source:
+    """One source; nothing is sent yet. ``cache`` is a folder for what its adapter compiles once.
+
+    Raises Problem: the mapping, an overlay or a setting is at fault.
+    """
     basic = config.auth.basic
     if basic is not None:
         telemetry.log.scrubber.learn(basic.password.get_secret_value(), basic.username)
@@ -81,8 +92,10 @@ def build_source(name: str, config: SourceConfig, folder: Path, clock: Clock, te
     product = compile_product(folder, source=name, settings=settings, overlay=config.mapping)
     manifest = product.manifest
     _check_auth(name, config.auth, manifest.auth)
-    session = None if manifest.transport.protocol == "file" else connect(config, clock)
-    adapter = open_adapter(folder, product, session, settings, clock)
+    transport = manifest.transport
+    session = None if transport.protocol == "file" else connect(config, clock, transport.login)
+    login = basic if transport.login == "envelope" else None
+    adapter = open_adapter(folder, product, session, settings, clock, login=login, cache=cache)
     write = manifest.write
     facts = Facts(
         name=name,
