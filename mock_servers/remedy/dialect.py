@@ -91,15 +91,14 @@ def _spoiled(text: str, variant: str) -> bytes:
         case "utf16":  # a declaration that a proxy did not adapt
             return text.replace('encoding="UTF-8"', 'encoding="utf-16"', 1).encode()
         case "cp1252":
-            return _with(text.replace('"UTF-8"', '"ISO-8859-1"', 1), inner, "\u201ctyped\u201d").encode(
-                "cp1252", "replace"
-            )
+            said = _with(text, inner, "\u201ctyped\u201d").replace('"UTF-8"', '"ISO-8859-1"', 1)
+            return said.encode("cp1252", "replace")
         case "control":
             return _with(text, inner, "a\x0bb").encode()
         case "doctype":
             return text.replace("?>", '?><!DOCTYPE e SYSTEM "http://192.0.2.1/e.dtd">', 1).encode()
         case "entities":
-            return _with(text.replace("?>", f"?>{_ENTITIES}", 1), inner + len(_ENTITIES), "&d;").encode()
+            return _with(text, inner, "&d;").replace("?>", f"?>{_ENTITIES}", 1).encode()
         case "newline":
             return b"\n" + text.encode()
         case "huge":

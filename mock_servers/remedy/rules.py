@@ -26,6 +26,7 @@ _NOTE = {
     "Work Info Locked": "Secure Work Log",
     "Work Info View Access": "View Access",
 }
+_DEFAULTS = {"CHG:Infrastructure Change": {"Change Request Status": "Draft"}}
 _ENDED = ("Closed", "Cancelled")
 _CHANGE_NEXT: Mapping[str, tuple[str, ...]] = {
     "Draft": ("Request For Authorization", "Request For Change", "Planning In Progress", "Cancelled"),
@@ -69,6 +70,10 @@ class Workflow:
         form = writing.form
         stored = {label: value for label, value in writing.given.items() if not form.fields[label].display}
         after: Values = {**(writing.before or {}), **stored}
+        if writing.before is None:
+            for label, word in _DEFAULTS.get(form.name, {}).items():
+                if after.get(label) is None:
+                    after[label] = _number(form, label, word)
         self._required(writing, after)
         own = self._of.get(form.name)
         if own is not None:
@@ -265,9 +270,7 @@ class Workflow:
 
     def _change(self, writing: Writing, after: Values) -> None:
         form, before = writing.form, writing.before
-        if after.get("Change Request Status") is None:
-            after["Change Request Status"] = _number(form, "Change Request Status", "Draft")
-        status = _label(form, "Change Request Status", after["Change Request Status"])
+        status = _label(form, "Change Request Status", after.get("Change Request Status"))
         was = _label(form, "Change Request Status", before.get("Change Request Status")) if before is not None else ""
         if self._switches.status_model and before is not None:
             if was in _ENDED and _changes(writing):

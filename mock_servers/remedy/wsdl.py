@@ -113,8 +113,9 @@ def from_wsdl(wsdl: bytes, forms: Mapping[str, Form], labels: Mapping[str, str] 
     """The service that a mid-tier's WSDL describes, to be published here with its names and its order.
 
     ``forms`` says of each operation which form it is on; ``labels`` which field an element is where its name
-    does not tell (``Summary`` is ``Description``). An operation is a list if it takes a qualification, else a
-    modify if it answers nothing, else a get. Raises ValueError: no such document, an element without a field.
+    does not tell (``Summary`` is ``Description``; ``Operation.Element`` where that differs between operations).
+    An operation is a list if it takes a qualification, a modify if it answers nothing, a get if it takes the
+    key, else a create. Raises ValueError: no such document, an element without a field.
     """
     try:
         root = hardened(wsdl)
@@ -130,28 +131,33 @@ def from_wsdl(wsdl: bytes, forms: Mapping[str, Form], labels: Mapping[str, str] 
         shape = types[elements[name].rpartition(":")[2]]
         return list(shape.iterfind(f"{{{XSD}}}sequence/{{{XSD}}}element"))
 
-    def fields(nodes: Iterable[etree._Element], form: Form) -> tuple[Element, ...]:
-        return tuple(_told(node, form, labels or {}) for node in nodes)
+    def fields(nodes: Iterable[etree._Element], operation: str) -> tuple[Element, ...]:
+        return tuple(_told(node, operation, forms[operation], labels or {}) for node in nodes)
 
     operations: dict[str, Operation] = {}
     for name, form in forms.items():
         given, answered = children(name), children(f"{name}Response")
-        kind: Kind = "get" if answered else "modify"
-        if {node.get("name") for node in given} == set(LIST_ARGUMENTS):
-            kind, given = "list", []
+        listed = {node.get("name") for node in given} == set(LIST_ARGUMENTS)
+        if listed:
+            given = []
             answered = list(answered[0].iterfind(f"{{{XSD}}}complexType/{{{XSD}}}sequence/{{{XSD}}}element"))
-        inputs, outputs = fields(given, form), fields(answered, form)
+        inputs, outputs = fields(given, name), fields(answered, name)
         key = next((one.name for one in inputs if one.field.label == form.key), "")
-        operations[name] = Operation(name, form, kind, inputs, outputs, key, "MODIFY" if kind == "modify" else "")
+        kind: Kind = "list" if listed else "modify" if not outputs else "get" if key else "create"
+        acts = any(one.field.label == "z1D Action" for one in inputs)
+        action = {"create": "CREATE", "modify": "MODIFY"}.get(kind, "") if acts else ""
+        operations[name] = Operation(name, form, kind, inputs, outputs, key if kind == "modify" else "", action)
     return WebService(namespace.removeprefix("urn:"), operations)
 
 
-def _told(node: etree._Element, form: Form, labels: Mapping[str, str]) -> Element:
+def _told(node: etree._Element, operation: str, form: Form, labels: Mapping[str, str]) -> Element:
     name = str(node.get("name"))
-    label = labels.get(name) if labels.get(name) in form.fields else None
+    label = labels.get(f"{operation}.{name}") or labels.get(name)
+    label = label if label in form.fields else None
     optional = node.get("minOccurs") == "0"
     try:
         one = element(name, form, label, optional=optional)
     except LookupError as error:
         raise ValueError(f"{form.name} has no field for the element {name}; say which in labels") from error
-    return element(name, form, one.field.label, optional=optional, text=node.get("type") == "xsd:string")
+    text = one.field.kind == "time" and node.get("type") == "xsd:string"
+    return element(name, form, one.field.label, optional=optional, text=text)
