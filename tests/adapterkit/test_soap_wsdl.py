@@ -196,5 +196,5 @@ def test_a_file_that_is_no_wsdl_is_told(tmp_path: Path, text: str, why: str) -> 
 def test_rpc_services_are_refused_by_name(tmp_path: Path) -> None:
     text = (REMEDY / "wsdl" / "CTM_People_WS.wsdl").read_text().replace('style="document"', 'style="rpc"')
     (tmp_path / "main.wsdl").write_text(text)
-    with pytest.raises(Problem, match="RPC/encoded|is not understood"):
+    with pytest.raises(Problem, match=r"RPC/encoded|is not understood"):
         load_service(tmp_path / "main.wsdl")

@@ -86,7 +86,7 @@ def test_what_is_cut_or_no_xml_is_refused(body: bytes) -> None:
         ("<a>ä€</a>".encode("cp1252"), 'text/xml; charset="windows-1252"'),
         ('<?xml version="1.0" encoding="utf-16"?><a>ä€</a>'.encode("utf-16"), "text/xml"),
         ('<?xml version="1.0" encoding="utf-16"?><a>ä€</a>'.encode(), "text/xml"),  # a proxy recoded it
-        ('\n<?xml version="1.0" encoding="utf-8"?>'.strip().encode() + "<a>ä€</a>".encode(), "text/xml"),
+        ('\n <?xml version="1.0" encoding="utf-8"?><a>ä€</a>'.encode(), "text/xml"),
     ],
 )
 def test_charsets(body: bytes, content_type: str) -> None:
@@ -124,12 +124,11 @@ def test_no_bytes_raise_anything_else(body: bytes) -> None:
 
 @given(st.text(max_size=100))
 def test_what_is_escaped_reads_back(value: str) -> None:
-    try:
-        written = escape(value)
-    except Problem as problem:
-        assert problem.slug is Slug.INVALID_ARGUMENT
-        assert any(ord(c) < 32 or 0xD800 <= ord(c) <= 0xDFFF or c in "\ufffe\uffff" for c in value)
+    if any((ord(c) < 32 and c not in "\t\n\r") or 0xD800 <= ord(c) <= 0xDFFF or c in "\ufffe\uffff" for c in value):
+        with pytest.raises(Problem) as caught:
+            escape(value)
+        assert caught.value.slug is Slug.INVALID_ARGUMENT
         return
-    read = etree.fromstring(f"<a>{written}</a>".encode())
+    read = etree.fromstring(f"<a>{escape(value)}</a>".encode())
     assert (read.text or "") == value
     assert len(read) == 0

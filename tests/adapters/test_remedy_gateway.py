@@ -5,17 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from interlock.cli.demo_gateway import Desk, config_for, opened
-from interlock.governance.ledger import verify
-from interlock.records import times
 from mock_servers.estate import Size, generate
 from mock_servers.estate.assumptions import DEFAULT_AS_OF, profile
 from mock_servers.estate.stories import SCOPE_GROUPS, stories
 from mock_servers.remedy.from_estate import entries, incident_number
 from mock_servers.remedy.server import MockRemedy
 from mock_servers.remedy.store import Store
+
+from interlock.cli.demo_gateway import Desk, config_for, opened
+from interlock.governance.ledger import verify
+from interlock.records import times
 
 AGENT = """
 id: triage-bot

@@ -121,7 +121,8 @@ def _unreadable(failure: etree.XMLSyntaxError) -> Unreadable:
 def _utf8(body: bytes, content_type: str) -> bytes:
     """The document in UTF-8. A byte order mark counts first, then the HTTP charset, then the declaration
     (RFC 7303). Nothing is guessed and nothing replaced: bytes that do not fit are an error."""
-    if not body.strip():
+    body = body.lstrip(b" \t\r\n")  # before an XML declaration it is no XML, but harmless and often seen
+    if not body:
         raise Unreadable("it is empty", cut=True)
     name = next((charset for mark, charset in _BOMS if body.startswith(mark)), None)
     if name is None:
