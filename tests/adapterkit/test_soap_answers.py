@@ -7,7 +7,7 @@ import re
 import pytest
 
 from interlock.adapterkit.manifest import ErrorRule
-from interlock.adapterkit.soap.answers import ODD, UNREADABLE, read_soap, row, rows
+from interlock.adapterkit.soap.answers import ODD, UNREADABLE, Rows, read_soap
 from interlock.adapterkit.soap.xml import XmlReader
 from interlock.adapterkit.wire import Answer
 from interlock.records.problems import Problem, Slug
@@ -130,9 +130,8 @@ def test_rows_by_local_name() -> None:
         "<C/><D><E>2</E><E>3</E></D><Z>no</Z></v><v xmlns='urn:b'><A>4</A></v><other/></GetResponse>"
     )
     found = read_soap(answer(200, body), XmlReader(), (), None, "GetResponse")
-    names: dict[str, str] = {}
-    assert rows(found.element, "v", {"A", "B", "C", "D"}, names) == [
+    assert Rows({"A", "B", "C", "D"}).rows(found.element, "v") == [
         {"A": "1", "B": None, "C": "", "D": {"E": ["2", "3"]}},
         {"A": "4"},
     ]
-    assert set(row(found.element[0], None, names)) == {"A", "B", "C", "D", "Z"}
+    assert set(Rows().row(found.element[0])) == {"A", "B", "C", "D", "Z"}

@@ -43,13 +43,18 @@ class InstantForm:
 
 
 def instant_form(form: str, zone: str) -> InstantForm:
-    """``iso``, ``epoch`` or a pattern, in an IANA zone. Raises ValueError with the reason."""
+    """``iso``, ``epoch`` or a pattern, in an IANA zone. Raises ValueError with the reason.
+
+    ``iso-fraction``: the source keeps parts of a second, which the contract drops; upper bounds include them.
+    """
     if form == "epoch":
         return InstantForm(_read_epoch, _write_epoch, lambda text, up: _write_epoch(text), True)
     try:
         tz: tzinfo = UTC if zone == "UTC" else ZoneInfo(zone)
     except (KeyError, ValueError, OSError):
         raise ValueError(f"{zone!r} is not a time zone of the IANA database") from None
+    if form == "iso-fraction":
+        return InstantForm(_iso_reader(tz), str, lambda text, up: f"{text[:-1]}.999999Z" if up else text, False)
     if form == "iso":
         return InstantForm(_iso_reader(tz), str, lambda text, up: text, True)
     pattern, template, unit = _pattern(form)
@@ -114,6 +119,8 @@ def _write_epoch(text: str) -> str:
 def _iso_reader(tz: tzinfo) -> Callable[[str], str]:
     def read(text: str) -> str:
         moment = _from_iso(text)
+        if len(text) == 25 and text[19:] == "+00:00" and text[10] == "T":
+            return f"{text[:19]}Z"
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=tz)
         return times.to_text(moment.timestamp())

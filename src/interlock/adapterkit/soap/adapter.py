@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,7 +23,7 @@ from interlock.adapterkit.plan import Planner
 from interlock.adapterkit.rest import same
 from interlock.adapterkit.retry import Retries, reading
 from interlock.adapterkit.session import Session
-from interlock.adapterkit.soap.answers import ODD, Content, read_soap, row, rows
+from interlock.adapterkit.soap.answers import ODD, Content, Rows, read_soap
 from interlock.adapterkit.soap.declaration import (
     DetailsPart,
     GetPart,
@@ -48,6 +48,7 @@ MOST_NOTES = 2000
 """So many journal entries are read to put them in order; the source gives them in its own."""
 
 _KEY_ROWS = 10
+_REMEMBERED = 256
 _DETAILED = 50  # keys in one question
 _PASSING = "(?i)^-+ .* -+$|^=+ .* =+$"
 """Labels that only divide a menu."""
@@ -107,7 +108,8 @@ class SoapAdapter:
         self._codes = re.compile(self._habits.fault_code) if self._habits.fault_code else None
         self._chance = random.Random(seed)  # noqa: S311 - spreads retries, guards nothing
         self._reader = XmlReader(self._habits.answer_bytes)
-        self._names: dict[str, str] = {}
+        self._asked: dict[tuple[str, tuple[str, ...]], frozenset[str]] = {}
+        self._readers: dict[frozenset[str] | None, Rows] = {}
         self._largest: dict[str, int] = {}  # most rows that one answer of a kind ever held
         specs = {kind: mapping.spec for kind, mapping in product.mappings.items()}
         self.services: Services = open_services(folder, specs, self._habits, settings, login, source, cache)
@@ -287,8 +289,8 @@ class SoapAdapter:
                 return [], 0
             raise
         if ready is not self.services.get(kind, "list"):
-            return list(rows(content.element, part.rows, frozenset(columns), self._names)), content.repaired
-        found = rows(content.element, part.rows, self.asked(kind, columns), self._names)
+            return list(self._rows(frozenset(columns)).rows(content.element, part.rows)), content.repaired
+        found = self._rows(self.asked(kind, columns)).rows(content.element, part.rows)
         return await self.detailed(kind, [self.shape(kind, each) for each in found], columns), content.repaired
 
     async def detailed(self, kind: str, found: list[dict[str, Any]], columns: Sequence[str]) -> list[Native]:
@@ -365,21 +367,36 @@ class SoapAdapter:
 
     # --- rows --------------------------------------------------------------------------------------
 
-    def row(self, content: Content | None, columns: Collection[str] | None) -> dict[str, Any]:
+    def row(self, content: Content | None, columns: frozenset[str] | None) -> dict[str, Any]:
         """The element of an answer as a row."""
-        return {} if content is None else row(content.element, columns, self._names)
+        return {} if content is None else self._rows(columns).row(content.element)
+
+    def _rows(self, columns: frozenset[str] | None) -> Rows:
+        known = self._readers.get(columns)
+        if known is None:
+            known = Rows(columns)
+            if len(self._readers) < _REMEMBERED:
+                self._readers[columns] = known
+        return known
 
     def asked(self, kind: str, columns: Sequence[str]) -> frozenset[str]:
         """Names on the wire of the columns wanted."""
-        split = self.soap(kind).split
+        question = (kind, tuple(columns))
+        known = self._asked.get(question)
+        if known is None:
+            known = self._find_asked(kind, columns)
+            if len(self._asked) < _REMEMBERED:
+                self._asked[question] = known
+        return known
+
+    def _find_asked(self, kind: str, columns: Sequence[str]) -> frozenset[str]:
+        soap = self.soap(kind)
         names = self._on_wire(kind)
-        made = self.soap(kind).made
         wanted = {names.get(column, column).partition(".")[0] for column in columns}
-        wanted |= {part for name in wanted if name in made for part in made[name].of}
-        details = self.soap(kind).details
-        if details is not None:
-            wanted |= {details.of, self.spec(kind).id.column}
-        return frozenset(wanted | {split[name].by for name in wanted if name in split})
+        wanted |= {part for name in wanted if name in soap.made for part in soap.made[name].of}
+        if soap.details is not None:
+            wanted |= {soap.details.of, self.spec(kind).id.column}
+        return frozenset(wanted | {soap.split[name].by for name in wanted if name in soap.split})
 
     def shape(self, kind: str, found: dict[str, Any]) -> dict[str, Any]:
         """A row as the mapping reads it. Pure; a product may do more."""

@@ -24,6 +24,7 @@ ODD = "odd-answer"
 _NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 _DEPTH = 16
 _MOST_TEXT = 500
+_MOST_TAGS = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,19 +159,42 @@ def _unreadable(answer: Answer, rules: Sequence[ErrorRule], reason: Unreadable) 
     )
 
 
-def row(element: Any, columns: Collection[str] | None, names: dict[str, str]) -> dict[str, Any]:
-    """The children of an element by local name; only ``columns``, where given. ``names`` remembers tags."""
-    found: dict[str, Any] = {}
-    for child in element:
-        tag = child.tag
-        name = names.get(tag)
-        if name is None:
-            name = names.setdefault(tag, tag.rpartition("}")[2]) if len(names) < 4096 else tag.rpartition("}")[2]
-        if columns is not None and name not in columns:
-            continue
-        value = _value(child, 1) if len(child) else _leaf(child)
-        found[name] = _both(found[name], value) if name in found else value
-    return found
+class Rows:
+    """Elements as rows by local name: only ``columns``, where they are given. Remembers tags: one for each set."""
+
+    def __init__(self, columns: Collection[str] | None = None) -> None:
+        self._columns = columns
+        self._names: dict[str, str | None] = {}  # tag to column; None: not wanted
+
+    def row(self, element: Any) -> dict[str, Any]:
+        """The children of an element. One that stands there twice is a list."""
+        found: dict[str, Any] = {}
+        names = self._names
+        for child in element:
+            tag = child.tag
+            try:
+                name = names[tag]
+            except KeyError:
+                name = self._name(tag)
+            if name is None:
+                continue
+            value = child.text
+            if value is None or len(child):
+                value = _value(child, 1)
+            found[name] = _both(found[name], value) if name in found else value
+        return found
+
+    def rows(self, element: Any, name: str) -> list[dict[str, Any]]:
+        """The elements of that name directly below, each as a row."""
+        return [self.row(each) for each in element if local(each) == name]
+
+    def _name(self, tag: str) -> str | None:
+        name: str | None = tag.rpartition("}")[2]
+        if self._columns is not None and name not in self._columns:
+            name = None
+        if len(self._names) < _MOST_TAGS:
+            self._names[tag] = name
+        return name
 
 
 def _leaf(element: Any) -> Any:
@@ -197,8 +221,3 @@ def _value(element: Any, depth: int) -> Any:
 
 def _both(one: Any, other: Any) -> list[Any]:
     return [*one, other] if isinstance(one, list) else [one, other]
-
-
-def rows(element: Any, name: str, columns: Collection[str] | None, names: dict[str, str]) -> list[dict[str, Any]]:
-    """The repeating elements of a list answer as rows, by local name, wherever they stand directly below."""
-    return [row(each, columns, names) for each in element if local(each) == name]

@@ -93,7 +93,10 @@ class XmlReader:
             if re.search(rb"<!DOCTYPE", text[:65_536], re.IGNORECASE):
                 raise Unreadable("it declares a document type, which could hold entities")
             raise Unreadable("it is no XML", cut=True)
-        if text.count(b"<") + text.count(b'="') + text.count(b"='") > self._most_marks:
+        marks = text.count(b"<")  # signs of equality are counted first: all of them are at least the attributes
+        if marks + text.count(b"=") > self._most_marks:
+            marks += text.count(b'="') + text.count(b"='")
+        if marks > self._most_marks:
             raise Unreadable(f"it holds more than {self._most_marks} tags", large=True)
         try:
             return Parsed(etree.fromstring(text, self._parser))
@@ -121,7 +124,8 @@ def _unreadable(failure: etree.XMLSyntaxError) -> Unreadable:
 def _utf8(body: bytes, content_type: str) -> bytes:
     """The document in UTF-8. A byte order mark counts first, then the HTTP charset, then the declaration
     (RFC 7303). Nothing is guessed and nothing replaced: bytes that do not fit are an error."""
-    body = body.lstrip(b" \t\r\n")  # before an XML declaration it is no XML, but harmless and often seen
+    if body[:1] in b" \t\r\n":  # before an XML declaration it is no XML, but harmless and often seen
+        body = body.lstrip(b" \t\r\n")
     if not body:
         raise Unreadable("it is empty", cut=True)
     name = next((charset for mark, charset in _BOMS if body.startswith(mark)), None)
