@@ -405,7 +405,9 @@ TICKET: dict[str, Any] = {
         "ci": {"at": "CI_ReconID", "ref": "ci", "name": "CI_Name", "filter": "'HPD_CI_ReconID'"},
         "caller": {"read": "Kunde_Login", "ref": "person", "key": "Kunde_Login", "filter": "'Customer Login ID'"},
         "opened_by": None,
-        "assignee": {"at": "Bearbeiter_Login", "ref": "person", "key": "Bearbeiter_Login", "filter": "'Assignee Login ID'"},
+        "assignee": {
+            "at": "Bearbeiter_Login", "ref": "person", "key": "Bearbeiter_Login", "filter": "'Assignee Login ID'",
+        },
         "group": {"at": "Gruppe", "ref": "group", "key": "Gruppe", "filter": "'Assigned Group'"},
         "parent": None,
         "opened_at": {"read": "Eroeffnet", "filter": "'Reported Date'"},
@@ -430,7 +432,10 @@ async def test_a_site_with_services_of_its_own_is_an_overlay(wsdls: Path, tmp_pa
     person = {
         "key": "Login",
         "id": "Personalnummer",
-        "soap": {"wsdl": "XX_Person_WS.wsdl", "get": None, "list": {"operation": "PersonenSuchen", "keys": {"Personalnummer": "'Person ID'"}}},
+        "soap": {
+            "wsdl": "XX_Person_WS.wsdl", "get": None,
+            "list": {"operation": "PersonenSuchen", "keys": {"Personalnummer": "'Person ID'"}},
+        },
         "fields": {
             "user_name": {"read": "Login", "filter": "'Remedy Login ID'"},
             "name": {"read": "Nachname", "filter": "'Last Name'"},
