@@ -50,7 +50,7 @@ class FakeMapping:
     def handle(self, native: Native) -> str | None:
         return native["id"]
 
-    def encode(self, changes: dict[str, Any], op: str) -> dict[str, Any]:
+    def encode(self, changes: dict[str, Any], op: str, *, key: str | None = None) -> dict[str, Any]:
         if "colour" in changes:
             raise Problem(Slug.UNMAPPED_VALUE, "no such colour", field="colour")
         return dict(changes)
@@ -61,7 +61,7 @@ class FakeMapping:
     def holds_text(self, text: str, record: dict[str, Any]) -> bool:
         return text in record["title"]
 
-    def norm(self, changes: dict[str, Any]) -> dict[str, Any]:
+    def norm(self, changes: dict[str, Any], *, key: str | None = None) -> dict[str, Any]:
         out = {k: v[:10] if k == "title" else v for k, v in changes.items()}
         if "assignee" in out:
             out["assignee"] = {"ref": out["assignee"]}

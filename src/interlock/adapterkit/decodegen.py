@@ -16,7 +16,7 @@ from urllib.parse import quote
 from interlock.adapterkit.forms import read_spaced, read_whole
 from interlock.adapterkit.manifest import Leaf, Wire
 from interlock.adapterkit.mappingspec import FieldSpec, MappingSpec
-from interlock.adapterkit.paths import Path
+from interlock.adapterkit.paths import Path, Select
 from interlock.records.fields import UNMAPPED
 from interlock.records.problems import Problem, Slug
 from interlock.records.text import visible
@@ -110,6 +110,9 @@ class _Code:
         first, *rest = path.steps
         self.add(indent, f"{var} = g({first!r}, M)")
         for step in rest:
+            if isinstance(step, Select):
+                self.add(indent, f"if {var} is not M: {var} = {self.name('S', step.first)}({var}, M)")
+                continue
             self.add(indent, f"if {var}.__class__ is dict: {var} = {var}.get({step!r}, M)")
             self.add(indent, f"elif {var} is not None: {var} = M")
         if leaf and self.wire.leaf:
@@ -148,10 +151,12 @@ def compile_decoder(spec: MappingSpec, wire: Wire, source: str, settings: Mappin
 
 def _identity(code: _Code) -> None:
     spec, start = code.spec, f"{code.source}:{code.spec.kind}:"
+    prefix = spec.part and f"{spec.part}/"
     code.add(0, "def handle(row):")
     code.add(1, "g = row.get")
     code.load(spec.id, "v")
-    code.add(1, "return None if v is M or v is None or v == '' else v if v.__class__ is str else as_text(v)")
+    code.add(1, "if v is M or v is None or v == '': return None", "if v.__class__ is not str: v = as_text(v)")
+    code.add(1, f"return {prefix!r} + v" if prefix else "return v")
     code.add(0, "def ref(row):")
     code.add(1, "g = row.get")
     if spec.key != spec.id:
@@ -231,6 +236,9 @@ def _link(code: _Code, spec: FieldSpec, place: Path) -> None:
     start = f"{code.source}:{spec.ref}:"
     same = spec.key is not None and spec.key == place
     code.load(place, "v", leaf=False)
+    if spec.by is not None:
+        code.load(spec.by, "b")
+        code.add(1, "if v is not M and v: v = f'{as_text(b)}/{as_text(v)}' if b is not M and b else M")
     code.add(1, "n = None")
     if code.wire.leaf:
         code.add(1, "if v.__class__ is dict:")

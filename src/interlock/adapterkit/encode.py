@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from typing import Any, Literal
 
 from interlock.adapterkit.manifest import Wire
@@ -24,7 +25,7 @@ def encode(
     Raises Problem: unmapped-value for a word that this source has no value for, else invalid-argument;
     each names the field and the way out.
     """
-    payload: dict[str, Any] = {}
+    payload: dict[str, Any] = deepcopy(dict(spec.beside)) if op == "create" else {}
     for name, value in changes.items():
         each = field_of(spec, name, value)
         place = each.create if op == "create" else each.write
@@ -32,8 +33,33 @@ def encode(
             able = [n for n, f in spec.fields.items() if (f.create if op == "create" else f.write)]
             when = "later than at creation" if op == "update" and each.create else "in this source"
             raise invalid(name, value, f"cannot be written {when}", f"Writable: {', '.join(able) or 'nothing'}.")
-        place.put(payload, native_value(each, wire, source, value, handles))
+        native = native_value(each, wire, source, value, handles)
+        if each.by is not None:
+            told, native = part_and_handle(each, native)
+            each.by.put(payload, told)
+        if each.write_as is not None and value is not None:
+            native = _wrapped(each.write_as, native)
+        place.put(payload, native)
     return payload
+
+
+def _wrapped(shape: Any, native: Any) -> Any:
+    """A value in the shape that the source wants it in; a shape that is the hole alone keeps its type."""
+    if isinstance(shape, str):
+        return native if shape == "{v}" else shape.replace("{v}", str(native))
+    if isinstance(shape, dict):
+        return {name: _wrapped(inner, native) for name, inner in shape.items()}
+    return [_wrapped(inner, native) for inner in shape] if isinstance(shape, list) else shape
+
+
+def part_and_handle(each: FieldSpec, native: Any) -> tuple[Any, Any]:
+    """Part and handle of a reference that names both."""
+    if native is None or native == "":
+        return native, native
+    part, _, handle = str(native).rpartition("/")
+    if not part:
+        raise invalid(each.name, native, "does not tell the kind of thing it names", "Take the ref from a search.")
+    return part, handle
 
 
 def field_of(spec: MappingSpec, name: str, value: object) -> FieldSpec:

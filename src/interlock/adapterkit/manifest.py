@@ -163,7 +163,8 @@ class QueryStyle(Part):
     """How the source is asked. ``rows``: not at all, every row is read and checked.
 
     ``and``, ``or`` join conditions; ``group`` goes round an any-of group. ``field`` is what a native
-    field name must match in full; ``text`` is the template of a full-text search.
+    field name must match in full; ``text`` is the template of a full-text search. ``branches``: parameters
+    have no alternatives, so those of one any-of group are asked one after the other.
     """
 
     style: Literal["text", "params", "rows"]
@@ -178,6 +179,7 @@ class QueryStyle(Part):
     text: str | None = None
     order: Order | None = None
     order_and: str = ","
+    branches: bool = False
 
 
 class PageSize(Part):

@@ -8,7 +8,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from interlock.adapterkit.decodegen import Decoder, compile_decoder, template_parts
-from interlock.adapterkit.encode import WriteOp, encode, field_of, native_value, needs_handle, ref_of
+from interlock.adapterkit.encode import (
+    WriteOp,
+    encode,
+    field_of,
+    native_value,
+    needs_handle,
+    part_and_handle,
+    ref_of,
+)
 from interlock.adapterkit.manifest import Manifest
 from interlock.adapterkit.mappingspec import FieldSpec, MappingSpec
 from interlock.adapterkit.native import Native, Plan
@@ -126,9 +134,15 @@ class Mapping:
         return self.decoder.handle(native)
 
     def encode(
-        self, changes: MappingType[str, Any], op: WriteOp, handles: MappingType[str, str] = _NO_HANDLES
+        self,
+        changes: MappingType[str, Any],
+        op: WriteOp,
+        handles: MappingType[str, str] = _NO_HANDLES,
+        *,
+        key: str | None = None,
     ) -> dict[str, Any]:
-        """The native payload of changes; None clears. ``handles`` gives the handle of each ref to resolve.
+        """The native payload of changes; None clears. ``handles`` gives the handle of each ref to resolve,
+        ``key`` is that of the record's ref: of a kind in several places it tells which.
 
         Raises Problem unmapped-value or invalid-argument, naming the field and the way out.
         """
@@ -154,7 +168,13 @@ class Mapping:
                     found[name] = ref
         return found
 
-    def norm(self, changes: MappingType[str, Any], handles: MappingType[str, str] = _NO_HANDLES) -> dict[str, Any]:
+    def norm(
+        self,
+        changes: MappingType[str, Any],
+        handles: MappingType[str, str] = _NO_HANDLES,
+        *,
+        key: str | None = None,
+    ) -> dict[str, Any]:
         """What this source will hold after the changes: encoded, then decoded; receipts compare with it.
 
         Fields that cannot be read back are left out. A ref given by its readable key keeps that key.
@@ -164,7 +184,11 @@ class Mapping:
             each = field_of(self.spec, name, value)
             if each.read is None:
                 continue
-            each.read.put(row, native_value(each, self.manifest.wire, self.source, value, handles))
+            native = native_value(each, self.manifest.wire, self.source, value, handles)
+            if each.by is not None and value is not None:
+                told, native = part_and_handle(each, native)
+                each.by.put(row, told)
+            each.read.put(row, native)
             if each.field.type == "ref" and value is not None and each.key is not None and each.key != each.read:
                 ref = ref_of(each, value)
                 if ref.handle is None:
@@ -261,4 +285,4 @@ def _columns_of(each: FieldSpec, manifest: Manifest, settings: MappingType[str, 
     if each.template is not None:
         parts = template_parts(each.template, settings)
         return tuple(column for _, column in parts or () if column)
-    return tuple(dict.fromkeys(path.column for path in (each.read, each.key, each.label) if path))
+    return tuple(dict.fromkeys(path.column for path in (each.read, each.key, each.label, each.by) if path))

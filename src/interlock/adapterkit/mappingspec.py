@@ -16,7 +16,7 @@ from pydantic import Field as Described
 from interlock.adapterkit.codes import CodeTable, compile_codes
 from interlock.adapterkit.forms import InstantForm, instant_form
 from interlock.adapterkit.manifest import Manifest, Words
-from interlock.adapterkit.paths import Path, parse_path
+from interlock.adapterkit.paths import Path, Step, parse_path
 from interlock.adapterkit.soap.declaration import SoapKind
 from interlock.adapterkit.yamlfile import Document, Part, Place, nearest
 from interlock.records.fields import OPERATORS, Field
@@ -44,6 +44,9 @@ class FieldPart(Part):
     zone: str | None = None
     template: str | None = None
     const: str | bool | int | None = None
+    write_as: Any = None
+    by: str | None = None
+    choices: str | None = None
 
 
 class NotesPart(Part):
@@ -60,9 +63,11 @@ class RequirePart(Part):
 
 
 class WritePart(Part):
-    """``clear_also``: the source empties these fields when that one changes."""
+    """``clear_also``: the source empties these fields when that one changes. ``create``: native constants
+    that every create carries besides."""
 
     clear_also: dict[str, tuple[str, ...]] = {}
+    create: dict[str, Any] = {}
 
 
 class InversePart(Part):
@@ -86,6 +91,9 @@ class MappingPart(Part):
     require: tuple[RequirePart, ...] = ()
     write: WritePart = WritePart()
     inverse: InversePart | None = None
+    always: dict[str, str | int] = {}
+    by: str | None = None
+    parts: dict[str, Any] = {}
     soap: SoapKind | None = None
 
 
@@ -110,11 +118,14 @@ class FieldSpec:
     bound: InstantForm | None
     template: str | None
     const: Any
+    write_as: Any = None
+    by: Path | None = None
+    choices: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class MappingSpec:
-    """A checked mapping."""
+    """A checked mapping. ``part``: the place it is of, for a kind kept in several; ``by`` where a row tells it."""
 
     kind: str
     entity: str
@@ -126,6 +137,10 @@ class MappingSpec:
     require: tuple[RequirePart, ...]
     clears: Mapping[str, tuple[str, ...]]
     inverse: InversePart | None
+    always: Mapping[str, str]
+    beside: Mapping[str, Any]
+    by: Path | None
+    part: str
     soap: SoapKind | None = None
 
 
@@ -135,8 +150,12 @@ def merge(base: Any, overlay: Mapping[str, Any]) -> Any:
     for key, value in overlay.items():
         if value is None:
             merged.pop(key, None)
-        elif key in ("fields", "write") and isinstance(value, Mapping):
+        elif key in ("fields", "write", "always") and isinstance(value, Mapping):
             merged[key] = _entries(merged.get(key), value)
+        elif key == "parts" and isinstance(value, Mapping):
+            parts = dict(merged.get(key) or {})
+            changed = {name: None if part is None else merge(parts.get(name), part) for name, part in value.items()}
+            merged[key] = _entries(parts, changed)
         elif key in ("codes", "soap") and isinstance(value, Mapping):
             tables = dict(merged.get(key) or {})
             for table, words in value.items():
@@ -155,8 +174,11 @@ def _entries(base: Any, changes: Mapping[Any, Any]) -> dict[Any, Any]:
     return {key: value for key, value in merged.items() if value is not None}
 
 
-def read_mapping(document: Document, manifest: Manifest, keyed_by_handle: frozenset[str]) -> MappingSpec:
-    """Check a mapping. ``keyed_by_handle``: kinds whose readable key is the handle. Raises MappingError."""
+def read_mapping(
+    document: Document, manifest: Manifest, keyed_by_handle: frozenset[str], named: str = ""
+) -> MappingSpec:
+    """Check a mapping. ``keyed_by_handle``: kinds whose readable key is the handle; ``named``: the part of
+    the kind that this is. Raises MappingError."""
     part = MappingPart.load(document)
     if part.kind not in FIELDS:
         raise document.unknown(("kind",), FIELDS, f"a kind with fields: {part.kind}")
@@ -173,7 +195,7 @@ def read_mapping(document: Document, manifest: Manifest, keyed_by_handle: frozen
         keys = FieldPart.load(document, place, {"at": entry} if isinstance(entry, str) else entry)
         specs[name] = _Reader(document, manifest, place, keys, known[name], tables, keyed_by_handle).spec()
     _one_writer(specs, notes, document)
-    for name in tables:
+    for name in () if named else tables:  # parts share their tables, and not every part needs every one
         if not any(spec.codes is tables[name] for spec in specs.values()):
             used = {spec.codes.name for spec in specs.values() if spec.codes}
             raise document.fault(("codes", name), "is used by no field", f"Used: {', '.join(sorted(used)) or 'none'}.")
@@ -190,6 +212,10 @@ def read_mapping(document: Document, manifest: Manifest, keyed_by_handle: frozen
         require=part.require,
         clears=part.write.clear_also,
         inverse=part.inverse,
+        always={name: str(value) for name, value in part.always.items()},
+        beside=part.write.create,
+        by=_path(part.by, document, ("by",), flat) if part.by else None,
+        part=named,
         soap=part.soap,
     )
 
@@ -216,6 +242,12 @@ class _Reader:
             raise self.fault((), f"has the type {field.type}, which a mapping cannot hold yet")
         if field.type in ("url", "version") and (keys.at or keys.write or keys.create):
             raise self.fault((), "can only be read", "Use read, or template for an address.")
+        for way, place in (("write", write), ("create", create)):
+            if place is not None and place.selects:
+                raise self.fault(
+                    (way if getattr(keys, way) else "at",), "goes through a list, which can only be read", "Use read."
+                )
+        self.wrapped()
         filters = self.filters(read)
         form, bound = self.instants()
         return FieldSpec(
@@ -236,6 +268,9 @@ class _Reader:
             bound=bound,
             template=keys.template,
             const=keys.const,
+            write_as=keys.write_as,
+            by=self.path("by"),
+            choices=keys.choices,
         )
 
     def fault(self, at: Place, why: str, next_step: str | None = None) -> Exception:
@@ -245,6 +280,17 @@ class _Reader:
         text = getattr(self.keys, key)
         flat = self.manifest.wire.paths == "flat"
         return None if text is None else _path(text, self.document, (*self.place, key), flat)
+
+    def wrapped(self) -> None:
+        """What a value is written in, and which kind of record it names."""
+        keys = self.keys
+        if keys.write_as is not None:
+            if not (keys.at or keys.write or keys.create):
+                raise self.fault(("write_as",), "does not apply: the field is never written")
+            if _holes(keys.write_as) != 1:
+                raise self.fault(("write_as",), "must hold {v}, the value, once", "Write {name: '{v}'} or 'x:{v}'.")
+        if keys.by is not None and (keys.ref is None or self.manifest.wire.leaf is not None):
+            raise self.fault(("by",), "tells of a reference by handle which part it names; this is none")
 
     def codes(self) -> CodeTable | None:
         name, field = self.keys.codes, self.field
@@ -333,6 +379,14 @@ class _Reader:
             raise self.fault((), str(failure)) from None
 
 
+def _holes(shape: Any) -> int:
+    if isinstance(shape, str):
+        return shape.count("{v}")
+    if isinstance(shape, dict):
+        return sum(map(_holes, shape.values()))
+    return sum(map(_holes, shape)) if isinstance(shape, list) else 0
+
+
 def _path(text: str, document: Document, place: Place, flat: bool) -> Path:
     try:
         return parse_path(text, flat=flat)
@@ -350,9 +404,10 @@ def _notes(entries: dict[str, Any], document: Document, flat: bool) -> dict[str,
 
 
 def _one_writer(specs: Mapping[str, FieldSpec], notes: Mapping[str, Path], document: Document) -> None:
-    taken: list[tuple[tuple[str, ...], str]] = [(path.steps, f"notes.{name}") for name, path in notes.items()]
+    taken: list[tuple[tuple[Step, ...], str]] = [(path.steps, f"notes.{name}") for name, path in notes.items()]
     for name, spec in specs.items():
-        for path in {place.steps: place for place in (spec.write, spec.create) if place}.values():
+        told = spec.by if spec.write or spec.create else None
+        for path in {place.steps: place for place in (spec.write, spec.create, told) if place}.values():
             for steps, other in taken:
                 shorter = min(len(steps), len(path.steps))
                 if other != name and steps[:shorter] == path.steps[:shorter]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from interlock.records.filters import Filter, Sort
+from interlock.records.filters import Condition, Filter, Sort
 
 Native = Mapping[str, Any]
 """One row as the source gives it, JSON-like."""
@@ -15,12 +15,25 @@ Op = Literal["create", "update", "note"]
 
 
 @dataclass(frozen=True, slots=True)
+class Branch:
+    """One of several native queries that together find what is asked.
+
+    ``part``: where it is asked, for a kind kept in several places. ``unless``: a row for which one of these
+    holds is found by an earlier branch, too, and counts there.
+    """
+
+    pushed: Any
+    part: str | None = None
+    unless: tuple[Condition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """A canonical query in a source's own terms.
 
     ``pushed`` is the native query text or parameter map. ``post`` is what must still be checked on the
     decoded rows, with ``why`` for each clause that was not (or only loosely) pushed. ``empty`` means no
-    row can match: no call is made.
+    row can match: no call is made. With ``branches``, each of them is asked and ``pushed`` is not.
     """
 
     pushed: Any
@@ -31,6 +44,7 @@ class Plan:
     order: tuple[Sort, ...] = ()
     order_native: Any = None
     text: str | None = None
+    branches: tuple[Branch, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

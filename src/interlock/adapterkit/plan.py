@@ -8,16 +8,16 @@ checked afterwards, with the reason. Nothing is dropped, nothing is widened unse
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
 from interlock.adapterkit.literals import Literal, Unsafe, fill
 from interlock.adapterkit.manifest import Operator, QueryStyle
 from interlock.adapterkit.mappingspec import FieldSpec, MappingSpec
-from interlock.adapterkit.native import Plan
+from interlock.adapterkit.native import Branch, Plan
 from interlock.records.fields import UNMAPPED
-from interlock.records.filters import Clause, Condition, Query, Sort, holds
+from interlock.records.filters import AnyOf, Clause, Condition, Query, Sort, holds
 from interlock.records.problems import Problem, Slug
 from interlock.records.refs import Ref
 from interlock.records.text import visible
@@ -59,6 +59,10 @@ class Planner:
         """The plan of a validated query. Raises Problem when a ref cannot be asked for by its key."""
         if self.style.style == "rows":
             return self._afterwards(query)
+        plan = self._plan(query)
+        return self._either(query, plan) if self.style.branches and not plan.empty else plan
+
+    def _plan(self, query: Query) -> Plan:
         atoms: list[list[Atom]] = []
         post: list[Clause] = []
         why: list[str] = []
@@ -88,6 +92,30 @@ class Planner:
             order=order,
             order_native=self._order(order),
             text=text,
+        )
+
+    def _either(self, query: Query, whole: Plan) -> Plan:
+        """One any-of group that could not be asked at once: a branch for each of its conditions."""
+        group = next((clause for clause in whole.post if isinstance(clause, AnyOf)), None)
+        if group is None or len(group.conditions) > MAX_BRANCHES:
+            return whole
+        rest = tuple(clause for clause in query.filter if clause is not group)
+        branches: list[Branch] = []
+        post: dict[Clause, None] = {group: None}
+        why: dict[str, None] = {}
+        for index, condition in enumerate(group.conditions):
+            plan = self._plan(replace(query, filter=(*rest, condition)))
+            if plan.empty:
+                continue
+            if condition in plan.post and not plan.pushed:
+                return whole  # this branch alone would read everything
+            branches.append(Branch(plan.pushed, unless=group.conditions[:index]))
+            post |= dict.fromkeys(clause for clause in plan.post if clause in rest)
+            why |= dict.fromkeys(plan.why)
+        if not branches:
+            return replace(whole, empty=True, why=(f"{_about(group)}: none of these can hold",))
+        return replace(
+            whole, pushed=None, post=tuple(post), why=tuple(why), order=(), order_native=None, branches=tuple(branches)
         )
 
     def _afterwards(self, query: Query) -> Plan:
@@ -210,7 +238,9 @@ class Planner:
             ref = Ref.parse(value, each.name)
             if ref.source != self.source or ref.kind != each.ref:
                 continue
-            if ref.handle is not None:
+            if each.by is not None:
+                handles.append((ref.handle or ref.key).rpartition("/")[2])
+            elif ref.handle is not None:
                 handles.append(ref.handle)
             elif each.plain_key or each.key == each.read:
                 handles.append(ref.key)
@@ -237,7 +267,8 @@ class Planner:
         groups = [group for part in parts for group in part.groups]
         if not negative:
             groups = [[atom for group in groups for atom in group]]
-        return _Asked(groups, any(part.loose for part in parts))
+        # Of a ref that names its part only the handle is asked for.
+        return _Asked(groups, each.by is not None or any(part.loose for part in parts))
 
     def _texts(self, op: str, name: str, each: FieldSpec, values: Sequence[str]) -> _Asked:
         negative = op in ("ne", "not_in")
@@ -344,6 +375,9 @@ class Planner:
         parts = [fill(spelled.desc if each.descending else spelled.asc, self.order[each.field]) for each in order]
         return self.style.order_and.join([*parts, fill(spelled.asc, self.spec.id.column)])
 
+
+MAX_BRANCHES = 4
+"""So many alternatives are asked one after the other; a longer group is checked afterwards."""
 
 SEARCHED = ("text", "long_text", "word")
 """Types that a text search afterwards looks into."""

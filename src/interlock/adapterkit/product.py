@@ -10,6 +10,7 @@ from typing import Any
 from interlock.adapterkit.manifest import Manifest, load_manifest
 from interlock.adapterkit.mapping import Mapping, build_mapping
 from interlock.adapterkit.mappingspec import merge, read_mapping
+from interlock.adapterkit.parted import join_parts
 from interlock.adapterkit.yamlfile import Document, MappingError, nearest, read_yaml
 
 _NOTHING: MappingType[str, Any] = {}
@@ -64,6 +65,27 @@ def compile_product(
     by_handle = frozenset(
         kind for kind, document in documents.items() if document.data.get("id") in (None, document.data.get("key"))
     )
-    specs = {kind: read_mapping(document, manifest, by_handle) for kind, document in documents.items()}
-    mappings = {kind: build_mapping(spec, manifest, source, settings) for kind, spec in specs.items()}
+    mappings: dict[str, Mapping] = {}
+    for kind, document in documents.items():
+        parts = _parts(document)
+        specs = {name: read_mapping(part, manifest, by_handle, name) for name, part in parts.items()}
+        built = {name: build_mapping(spec, manifest, source, settings) for name, spec in specs.items()}
+        mappings[kind] = join_parts(built) if document.data.get("parts") else built[""]
     return Product(manifest, mappings, source)
+
+
+def _parts(document: Document) -> dict[str, Document]:
+    """A mapping file for each place of the kind: the file, and over it what is said of the part."""
+    base, parts = document.data, document.data.get("parts")
+    if not parts:
+        return {"": document}
+    if not isinstance(parts, MappingType) or not all(isinstance(part, MappingType) for part in parts.values()):
+        raise document.fault(("parts",), "must hold a part by name, each with its changes")
+    if not base.get("by"):
+        raise document.fault(("parts",), "need by: the native place that tells which part a row is of")
+    shared = {key: value for key, value in base.items() if key != "parts"}
+    found = {}
+    for name, part in parts.items():
+        own = {place[2:]: line for place, line in document.lines.items() if place[:2] == ("parts", name)}
+        found[name] = Document(merge(shared, part), f"{document.file} (part {name})", {**document.lines, **own})
+    return found

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
@@ -15,6 +16,7 @@ from interlock.adapterkit.mappingspec import FieldSpec, MappingSpec
 from interlock.adapterkit.native import Native, NativeNote, NativeWrite, Page, Plan, Written
 from interlock.adapterkit.outcome import Describe, describe, read_json
 from interlock.adapterkit.paging import paging_style
+from interlock.adapterkit.paths import Path
 from interlock.adapterkit.retry import Retries, reading
 from interlock.adapterkit.session import Session
 from interlock.adapterkit.wire import Answer
@@ -129,17 +131,19 @@ class RestAdapter:
         if write.op != "create" or write.correlation is None:
             return write.payload
         probe = self.manifest.write.probe.create
-        column = self.correlation(write.kind)
-        if probe is None or write.payload.get(column, write.correlation) != write.correlation:
+        place = self._correlated(write.kind)
+        if probe is None or place.get(write.payload, write.correlation) not in (write.correlation, None):
             raise Problem(
                 Slug.INVALID_ARGUMENT,
                 f"{probe.field if probe else 'the correlation field'} is needed for the gateway's own key",
                 field=probe.field if probe else None,
-                value=write.payload.get(column),
+                value=place.get(write.payload),
                 next_step="Leave the field out.",
                 reached="no",
             )
-        return {**write.payload, **probe.beside, column: write.correlation}
+        payload = {**deepcopy(write.payload), **probe.beside}
+        place.put(payload, write.correlation)
+        return payload
 
     async def find_written(self, kind: str, correlation: str) -> list[Native]:
         column = self.correlation(kind)
@@ -161,6 +165,8 @@ class RestAdapter:
 
     def query(self, plan: Plan) -> dict[str, Text]:
         """The plan's native query as parameters; several values repeat a parameter."""
+        if plan.branches:
+            raise self.unsupported("several queries as one")
         if isinstance(plan.pushed, Mapping):
             return dict(plan.pushed)
         name = self.manifest.query.parameter
@@ -232,12 +238,15 @@ class RestAdapter:
 
     def correlation(self, kind: str) -> str:
         """The native column that holds our key after a create. Raises Problem unsupported."""
+        return self._correlated(kind).column
+
+    def _correlated(self, kind: str) -> Path:
         probe = self.manifest.write.probe.create
         spec = self.spec(kind).fields.get(probe.field) if probe else None
         place = (spec.create or spec.write or spec.read) if spec else None
         if place is None:
             raise self.unsupported("finding a created record again")
-        return place.column
+        return place
 
     async def ask(self, path: str, params: str | None = None) -> tuple[Any, Answer]:
         """One read, tried again within bounds: the parsed body, and the answer it came in."""

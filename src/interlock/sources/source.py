@@ -231,9 +231,9 @@ class Source:
 
     # --- what the mapping says ---------------------------------------------------------------------
 
-    def norm(self, kind: str, changes: Mapping[str, Any]) -> dict[str, Any]:
-        """The changes as this source can hold them: what a read-back is compared with."""
-        return self._mapping(kind).norm(changes)
+    def norm(self, kind: str, changes: Mapping[str, Any], key: str | None = None) -> dict[str, Any]:
+        """The changes as this source can hold them: what a read-back is compared with. ``key``: the record's."""
+        return self._mapping(kind).norm(changes, key=key)
 
     def fields(self, kind: str) -> frozenset[str]:
         """Canonical fields that can be read."""
@@ -313,7 +313,7 @@ class Source:
             shown = await has_marker(effect.marker, lambda at, most: self._probe(partial(read, at, most)))
             return [handle] if shown else []
         fetched = await self.get(kind, f"~{handle}", priority=True)
-        wanted = self.norm(kind, effect.changes)
+        wanted = self.norm(kind, effect.changes, effect.key)
         for ref in unresolved(wanted, fetched.record, self._cache):
             if ref.kind in self._mappings:
                 await self._learn(ref)
@@ -337,7 +337,7 @@ class Source:
         mapping = self._mapping(effect.kind)
         if effect.op == "note":
             return mapping.encode_note(effect.visibility or "", effect.note_text or "")
-        return mapping.encode(effect.changes, effect.op)
+        return mapping.encode(effect.changes, effect.op, key=effect.key)
 
     # --- life --------------------------------------------------------------------------------------
 
