@@ -29,7 +29,8 @@ async def answering(head: bytes, parts: Iterable[bytes], sent: list[int]) -> Asy
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            await reader.readuntil(b"\r\n\r\n")
+            asked = (await reader.readuntil(b"\r\n\r\n")).lower()
+            await reader.readexactly(int(asked.partition(b"content-length:")[2].partition(b"\r\n")[0]))
             writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/xml\r\nconnection: close\r\n" + head + b"\r\n\r\n")
             for part in parts:
                 writer.write(part)
