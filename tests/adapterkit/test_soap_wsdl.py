@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -198,3 +199,39 @@ def test_rpc_services_are_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "main.wsdl").write_text(text)
     with pytest.raises(Problem, match=r"RPC/encoded|is not understood"):
         load_service(tmp_path / "main.wsdl")
+
+
+CHOICE = """<xsd:choice><xsd:element name="UserLogin" type="xsd:string"/><xsd:sequence minOccurs="0">
+<xsd:element name="SessionID" type="xsd:string"/></xsd:sequence></xsd:choice>
+<xsd:element name="Qualification"""
+
+
+def test_of_a_choice_nothing_is_sent_that_was_not_given(tmp_path: Path) -> None:
+    text = (REMEDY / "wsdl" / "CTM_People_WS.wsdl").read_text()
+    (tmp_path / "main.wsdl").write_text(text.replace('<xsd:element name="Qualification', CHOICE))
+    operation = load_service(tmp_path / "main.wsdl").operations["People_QueryList_Service"]
+    body = template(operation, "1.1", LOGIN, "AuthenticationInfo").fill({"UserLogin": "u", "Qualification": "q"})
+    sent = [etree.QName(each).localname for each in etree.fromstring(body).find("{*}Body")[0]]
+    assert sent == ["UserLogin", "Qualification", "startRecord", "maxLimit"]
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("folder", ["remedy/xmatters", "hpsm", "otrs"])
+def test_real_wsdls_compile_and_their_requests_are_zeeps(folder: str) -> None:
+    given = os.environ.get("INTERLOCK_SHARED")
+    if not given or not (Path(given) / "wsdl").is_dir():
+        pytest.skip("INTERLOCK_SHARED is not set")
+    compiled = 0
+    for path in sorted((Path(given) / "wsdl" / folder).glob("*.wsdl")):
+        service = load_service(path)
+        client = zeep.Client(str(path))
+        for name, operation in service.operations.items():
+            flat = {child.name: f"v<{n}>" for n, child in enumerate(operation.input.children) if not child.children}
+            header = next((each.name for each in operation.headers), None)
+            ours = template(operation, "1.1", LOGIN if header else None, header).fill(flat)
+            compiled += 1
+            if all(not child.children and child.least for child in operation.input.children):
+                more = {"_soapheaders": {"parameters": LOGIN}} if header else {}
+                theirs = client.create_message(client.service, name, **more, **flat)
+                assert known(etree.fromstring(ours)) == known(theirs), name
+    assert compiled

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from mock_servers.remedy.from_estate import entries
 from mock_servers.remedy.server import MockRemedy
 from mock_servers.remedy.services import customised_services
 from mock_servers.remedy.wsdl import render
-from tests.adapters.remedy_bench import NUMBER, estate, remedy
+from tests.adapters.remedy_bench import ADAPTER, NUMBER, estate, remedy
 
 from interlock.records.filters import AnyOf, Condition, Query, matches
 from interlock.records.problems import Problem, Slug
@@ -201,6 +203,30 @@ async def test_choices_are_the_wsdls_without_dividers(wsdls: Path) -> None:
         assert found["Assigned"] == found["New"] == "new"
         with pytest.raises(Problem, match="list of choices"):
             await source.choices("incident", "category")
+
+
+START = """
+import sys
+from pathlib import Path
+from interlock.clock import SystemClock
+from interlock.config import SourceConfig
+from interlock.sources.opening import build_source
+from interlock.telemetry import silent_telemetry
+account = {"username": "u", "password": "p"}
+config = {"adapter": "remedy", "environment": "test", "base_url": "http://127.0.0.1:9", "settings": {"server": "a"}}
+model = SourceConfig.model_validate({**config, "auth": {"basic": account}})
+clock = SystemClock()
+build_source("rem", model, Path(sys.argv[1]), clock, silent_telemetry(clock), cache=Path(sys.argv[2]))
+print("zeep" in sys.modules)
+"""
+
+
+def test_a_start_with_known_wsdls_imports_no_zeep(tmp_path: Path) -> None:
+    def started() -> bytes:
+        command = [sys.executable, "-c", START, str(ADAPTER), str(tmp_path)]
+        return subprocess.run(command, capture_output=True, check=True).stdout.strip()
+
+    assert [started(), started()] == [b"True", b"False"]
 
 
 # --- writing ---------------------------------------------------------------------------------------

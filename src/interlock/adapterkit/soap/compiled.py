@@ -12,7 +12,7 @@ from interlock.adapterkit.soap.bundle import Bundle, read_bundle
 from interlock.adapterkit.soap.model import Service
 from interlock.records.problems import invalid
 
-FORMAT = 1
+FORMAT = 2
 """Of the kept file; one that says another is made anew."""
 
 

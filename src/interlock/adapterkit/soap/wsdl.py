@@ -5,6 +5,7 @@ Only document/literal services are compiled: RPC/encoded ones are refused by nam
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -13,6 +14,7 @@ from zeep.exceptions import Error as ZeepError
 from zeep.settings import Settings
 from zeep.wsdl.bindings.soap import Soap11Binding, Soap12Binding
 from zeep.wsdl.wsdl import Document
+from zeep.xsd.elements.indicators import Indicator
 
 from interlock.adapterkit.soap.bundle import Bundle
 from interlock.adapterkit.soap.model import Node, Operation, Service
@@ -67,13 +69,25 @@ def _operation(found: Any, bundle: Bundle) -> Operation:
     return Operation(found.name, found.soapaction or "", _node(found.input.body, bundle, 0), answer, parts)
 
 
-def _node(element: Any, bundle: Bundle, depth: int) -> Node:
+def _inside(part: Any, optional: bool) -> Iterator[tuple[Any, bool]]:
+    """Elements of a sequence or choice, and whether they may be left out: one alternative excludes the others."""
+    if isinstance(part, xsd.Element):
+        yield part, optional
+    elif isinstance(part, Indicator):
+        each = optional or isinstance(part, xsd.Choice) or int(part.min_occurs) == 0
+        for below in part:
+            yield from _inside(below, each)
+
+
+def _node(element: Any, bundle: Bundle, depth: int, optional: bool = False) -> Node:
     type_ = element.type
     children: tuple[Node, ...] = ()
     complex_ = isinstance(type_, xsd.ComplexType)
     if complex_ and depth < _DEPTH:
-        inner = [each for _, each in type_.elements if isinstance(each, xsd.Element)]
-        children = tuple(_node(each, bundle, depth + 1) for each in inner if each.name != "_value_1")
+        inner = [found for _, each in type_.elements_nested for found in _inside(each, False)]
+        children = tuple(
+            _node(each, bundle, depth + 1, optional) for each, optional in inner if each.name != "_value_1"
+        )
     qname = element.qname
     space = (type_.qname.namespace or "", type_.qname.localname) if type_.qname is not None else ("", "")
     most = element.max_occurs
@@ -81,7 +95,7 @@ def _node(element: Any, bundle: Bundle, depth: int) -> Node:
         name=qname.localname,
         namespace=qname.namespace or "",
         type=space[1] or type(type_).__name__,
-        least=int(element.min_occurs),
+        least=0 if optional else int(element.min_occurs),
         most=None if most == "unbounded" else int(most),
         nillable=bool(element.nillable),
         values=tuple(bundle.enums.get(space, ())),
