@@ -7,6 +7,7 @@ are observed on Nautobot 3.2.7.
 
 from __future__ import annotations
 
+import heapq
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -88,10 +89,13 @@ class NautobotAdapter(RestAdapter):
         return row
 
     async def page(self, kind: str, plan: Plan, cursor: Any, limit: int) -> Page:
-        """One branch after the other: ``{"branch": n, "skip": rows}``."""
+        """One branch after the other: ``{"branch": n, "skip": rows}``. In an order: all at once, and the cursor
+        holds how far each was used, ``{"skips": [rows or null, ...]}``."""
         if plan.empty:
             return Page([])
         branches = plan.branches or (Branch(plan.pushed),)
+        if plan.order and len(branches) > 1:
+            return await self._merged(kind, plan, branches, cursor, limit)
         at = dict(cursor or {"branch": 0, "skip": 0})
         index, skip = int(at.get("branch", 0)), int(at.get("skip", 0))
         if not 0 <= index < len(branches) or skip < 0:
@@ -111,6 +115,36 @@ class NautobotAdapter(RestAdapter):
             if kept or following is None:
                 return Page(kept, following, seen)
             index, skip = following["branch"], following["skip"]
+
+    async def _merged(self, kind: str, plan: Plan, branches: Sequence[Branch], cursor: Any, limit: int) -> Page:
+        """The next rows of several branches in one order, an instant's: each branch comes in it already."""
+        skips = list((cursor or {}).get("skips") or [0] * len(branches))
+        if len(skips) != len(branches) or any(skip is not None and int(skip) < 0 for skip in skips):
+            raise invalid("cursor", str(cursor), "is not of this search", "Take it from the last page.")
+        [sort] = plan.order
+        parts = [self.part(kind, branch.part) for branch in branches]
+        more = [False] * len(branches)
+        runs: list[list[tuple[tuple[bool, str], int, Native]]] = []
+        for index, (branch, part, skip) in enumerate(zip(branches, parts, skips, strict=True)):
+            rows: list[Native] = []
+            if skip is not None:
+                order = str(branch.order_native)
+                rows, more[index] = await self._rows_at(part, branch, order, int(skip), limit)
+            runs.append([(_moment(part.decode(row).get(sort.field)), index, row) for row in rows])
+        kept: list[Native] = []
+        used = [0] * len(branches)
+        for _, index, row in heapq.merge(*runs, key=lambda entry: entry[0], reverse=sort.descending):
+            used[index] += 1
+            if not self._earlier(parts[index], branches[index], row):
+                kept.append(row)
+            if len(kept) >= limit or (used[index] == len(runs[index]) and more[index]):
+                break  # what follows of this branch is not known yet
+        left: list[int | None] = [
+            skip + used[index] if skip is not None and (more[index] or used[index] < len(runs[index])) else None
+            for index, skip in enumerate(skips)
+        ]
+        following = {"skips": left} if any(skip is not None for skip in left) else None
+        return Page(kept, following, sum(map(len, runs)))
 
     def _earlier(self, part: Compiled, branch: Branch, row: Native) -> bool:
         """Whether an earlier branch gives this row, too."""
@@ -263,6 +297,11 @@ class NautobotAdapter(RestAdapter):
         if not found:
             raise self.unsupported(f"a list of choices for {field}")
         return list(found.values())
+
+
+def _moment(value: Any) -> tuple[bool, str]:
+    """How an instant compares: PostgreSQL puts none at the end, and descending at the beginning."""
+    return value is None, str(value or "")
 
 
 def _without_unknown(asked: Mapping[str, Text], problem: Problem) -> dict[str, Text] | None:

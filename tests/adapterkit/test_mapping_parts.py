@@ -194,12 +194,16 @@ def test_a_search_asks_the_parts_that_can_have_it(store: Callable[..., dict[str,
 
     assert plan().branches == (Branch({}, "box"), Branch({}, "cloud"))
     only = plan(Condition("status", "eq", "retired"), sort=(Sort("updated_at", True),))
-    assert only.branches == (Branch({"status": ("Gone", "Scrapped")}, "box"),)
+    assert only.branches == (Branch({"status": ("Gone", "Scrapped")}, "box", order_native="-changed,id"),)
     assert (only.order, only.order_native) == ((Sort("updated_at", True),), "-changed,id")
     assert plan(Condition("cls", "eq", "virtual_machine")).branches == (Branch({}, "cloud"),)
     both = plan(Condition("cls", "in", ("virtual_machine", "storage")), sort=(Sort("name"),))
     assert both.branches == (Branch({"role": ("Disk", "Tape")}, "box"), Branch({}, "cloud"))
     assert both.order == ()
+    assert both.branches[0].order_native is None
+    timed = plan(sort=(Sort("updated_at", True),))
+    assert timed.order == (Sort("updated_at", True),)
+    assert [branch.order_native for branch in timed.branches] == ["-changed,id", "-changed,id"]
     none = plan(Condition("cls", "eq", "printer"))
     assert none.empty
     assert "box" in none.why[0]

@@ -241,7 +241,7 @@ async def test_hostile_values_stay_values(server: Server, source: Source) -> Non
     assert {record["name"] for record in found.records} >= set(names)
 
 
-async def test_one_model_can_be_sorted(source: Source) -> None:
+async def test_times_sort_over_all_models_and_names_in_one(source: Source) -> None:
     machines = (Condition("cls", "eq", "virtual_machine"),)
     for sort in (Sort("updated_at", True), Sort("name"), Sort("created_at")):
         query = Query(filter=machines, sort=(sort,), limit=60)
@@ -250,6 +250,17 @@ async def test_one_model_can_be_sorted(source: Source) -> None:
         values = [record[sort.field] for record in (*first.records, *more.records)]
         assert values == sorted(values, reverse=sort.descending)
         assert len({record["ref"] for record in (*first.records, *more.records)}) == 120
+    timed = Query(sort=(Sort("updated_at", True),), limit=400)
+    cursor, found = None, []
+    while True:
+        page = await source.search("ci", timed, cursor=cursor)
+        found += page.records
+        cursor = page.cursor
+        if cursor is None:
+            break
+    moments = [record["updated_at"] for record in found]
+    assert moments == sorted(moments, reverse=True)
+    assert len({record["ref"] for record in found}) == len(found) > MANY
     unsorted = await source.search("ci", Query(sort=(Sort("name"),), limit=5))
     assert any("Not sorted by name" in warning for warning in unsorted.warnings)
 

@@ -127,7 +127,7 @@ def asked(route: respx.Route, index: int = -1) -> dict[str, list[str]]:
 
 async def all_of(made: Any, kind: str, query: Query, limit: int = 10) -> list[str]:
     plan, found, cursor = made.product.mappings[kind].plan(query), [], None
-    for _ in range(20):
+    for _ in range(40):
         page = await made.page(kind, plan, cursor, limit)
         found += [row["id"] for row in page.rows]
         cursor = page.cursor
@@ -272,6 +272,46 @@ async def test_an_address_that_is_too_long_is_refused_before_it_is_sent(wire: re
         await adapter().page("ci", plan, None, 10)
     assert (told.value.slug, told.value.field) == (Slug.INVALID_ARGUMENT, "filter")
     assert not wire.calls
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 50])
+@pytest.mark.parametrize("down", [True, False])
+@pytest.mark.parametrize("cap", [2, 1000])
+async def test_models_are_merged_by_time(wire: respx.Router, limit: int, down: bool, cap: int) -> None:
+    moments = {
+        "dcim/devices": ["dcim.device", 10, 20, 20, 50],
+        "virtualization/virtual-machines": ["virtualization.virtualmachine", 5, 20, 30, None],
+        "ipam/services": ["ipam.service"],
+        "dcim/software-versions": ["dcim.softwareversion", 51],
+        "dcim/locations": ["dcim.location", 1, 2, 3, 4, 5],
+    }
+    for path, (model, *seconds) in moments.items():
+        rows = [
+            {"id": f"{model}-{n}", "object_type": model, "last_updated": s and f"2026-11-22T11:16:{s:02}.5Z"}
+            for n, s in enumerate(seconds)
+        ]
+        rows.sort(key=lambda row: (row["last_updated"] is None, row["last_updated"] or ""), reverse=down)
+
+        def paged(request: httpx.Request, rows: list[dict[str, Any]] = rows) -> httpx.Response:
+            given = parse_qs(request.url.query.decode())
+            assert given["sort"] == ["-last_updated,id" if down else "last_updated,id"]
+            skip, size = int(given["offset"][0]), min(cap, int(given["limit"][0]))
+            return listed(rows[skip : skip + size], "more" if skip + size < len(rows) else None, len(rows))
+
+        answer(wire, f"/api/{path}/", paged)
+    found = await all_of(adapter(), "ci", Query(sort=(Sort("updated_at", down),)), limit)
+    told = {f"{model}-{n}": s for model, *seconds in moments.values() for n, s in enumerate(seconds)}
+    assert sorted(found) == sorted(told)
+    values = [(told[each] is None, told[each] or 0) for each in found]
+    assert values == sorted(values, reverse=down)
+
+
+async def test_a_cursor_of_another_search_is_refused(wire: respx.Router) -> None:
+    plan = CI.plan(Query(sort=(Sort("updated_at"),)))
+    for cursor in ({"skips": [0]}, {"skips": [0, 0, -1, 0, 0]}):
+        with pytest.raises(Problem) as told:
+            await adapter().page("ci", plan, cursor, 10)
+        assert told.value.slug is Slug.INVALID_ARGUMENT
 
 
 async def test_only_one_model_is_sorted(wire: respx.Router) -> None:

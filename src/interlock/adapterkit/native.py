@@ -19,12 +19,14 @@ class Branch:
     """One of several native queries that together find what is asked.
 
     ``part``: where it is asked, for a kind kept in several places. ``unless``: a row for which one of these
-    holds is found by an earlier branch, too, and counts there.
+    holds is found by an earlier branch, too, and counts there. ``order_native``: its own words for the
+    plan's order; whoever asks merges the branches by it.
     """
 
     pushed: Any
     part: str | None = None
     unless: tuple[Condition, ...] = ()
+    order_native: Any = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from interlock.adapterkit.mapping import FieldUse, Mapping
 from interlock.adapterkit.mappingspec import FieldSpec
 from interlock.adapterkit.native import Branch, Native, Plan
 from interlock.adapterkit.paths import Path
-from interlock.records.filters import Clause, Query
+from interlock.records.filters import Clause, Query, Sort
 from interlock.records.problems import Problem, Slug, invalid
 
 _NO_HANDLES: MappingType[str, str] = {}
@@ -149,21 +149,30 @@ class PartedMapping(Mapping):
         post: dict[Clause, None] = {}
         why = {}
         for name, plan in live.items():
-            whole = plan.branches or (Branch(plan.pushed),)
+            whole = plan.branches or (Branch(plan.pushed, order_native=plan.order_native),)
             branches += [replace(branch, part=name) for branch in whole]
             post |= dict.fromkeys(plan.post)
             why |= dict.fromkeys(plan.why)
-        only = next(iter(live.values())) if len(branches) == 1 else None
+        order = next(iter(live.values())).order
+        if len(branches) > 1 and not (self._merges(order) and all(plan.order == order for plan in live.values())):
+            order = ()
+        if not order:
+            branches = [replace(branch, order_native=None) for branch in branches]
         return Plan(
             pushed=None,
             columns=self.columns(query.fields),
             post=tuple(post),
             why=tuple(why),
-            order=only.order if only else (),  # one after the other, parts have no common order
-            order_native=only.order_native if only else None,
+            order=order,
+            order_native=branches[0].order_native if len(branches) == 1 else None,
             text=next((plan.text for plan in live.values() if plan.text is not None), None),
             branches=tuple(branches),
         )
+
+    def _merges(self, order: tuple[Sort, ...]) -> bool:
+        """Whether rows of several parts can be put in one order: of instants it is everybody's; how a source
+        compares text, only the source knows."""
+        return len(order) == 1 and self.spec.fields[order[0].field].field.type == "instant"
 
 
 def _by(mapping: Mapping) -> Path:
