@@ -134,8 +134,7 @@ class Operator(Part):
     ``loose``: it may find more than asked (never less), so what it finds is checked again; ``true`` or
     the field types for which that is so. ``types``: the only ones it may be asked of, where it could
     lose rows of others. ``any`` or ``all``: a list is asked one by one with that
-    operator. ``repeat``: a parameter is repeated for each value. ``escape`` replaces characters first, then
-    ``pattern`` (``%{v}%``) goes round the value before it is quoted.
+    operator. ``repeat``: a parameter is repeated for each value. ``escape`` replaces characters first.
     """
 
     write: Words = ()
@@ -145,7 +144,6 @@ class Operator(Part):
     all: str | None = None
     repeat: bool = False
     escape: dict[str, str] = {}
-    pattern: str | None = None
 
 
 def _operator(value: Any) -> Any:

@@ -314,8 +314,6 @@ class Planner:
         if operator.escape:
             table = str.maketrans(operator.escape)
             texts = [text.translate(table) for text in texts]
-        if operator.pattern:
-            texts = [operator.pattern.replace("{v}", text) for text in texts]
         valued = any("{v}" in template for template in operator.write) or self.style.style == "params"
         try:
             if self.style.style == "params":
