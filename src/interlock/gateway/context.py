@@ -32,6 +32,7 @@ class Context:
     flags: list[str] = field(default_factory=list)
     verdict: Verdict | None = None
     outcome: str | None = None
+    receipt: dict[str, Any] | None = None  # of a write
 
     def given(self, name: str) -> Any:
         """An argument, or None where the tool has none of that name."""

@@ -96,6 +96,14 @@ def describe_tool(name: str, agent: Agent, judge: Judge) -> dict[str, Any]:
     }
 
 
+def _health(source: Source) -> dict[str, Any]:
+    """How a source is, without the words of its last error: they may name records of others."""
+    health = source.health()
+    if error := health["last_error"]:
+        health["last_error"] = {name: error[name] for name in ("at", "operation", "slug")}
+    return health
+
+
 def source_entry(source: Source) -> dict[str, Any]:
     """One entry of source_list."""
     return {
@@ -104,6 +112,6 @@ def source_entry(source: Source) -> dict[str, Any]:
         "environment": source.environment,
         "kinds": sorted(source.kinds),
         "capabilities": dict(source.capabilities),
-        "health": source.health(),
+        "health": _health(source),
         "observed_at": None,
     }

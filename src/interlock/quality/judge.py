@@ -64,10 +64,14 @@ class Judge:
     """
 
     def __init__(self, profile: Profile | None = None, level: RowLevel | None = None) -> None:
-        self.profile = profile or Profile.default()
         self.level = level or shipped()
         # one thread at a time, but not always the one that built it
         self._connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        self.use(profile or Profile.default())
+
+    def use(self, profile: Profile) -> None:
+        """Judge under another profile from now on: at once and whole, between two records."""
+        self.profile = profile
         self._kinds = {
             kind: _Kind(statement, SETTINGS[kind](self.profile, statement), self._demands(kind))
             for kind, statement in self.level.kinds.items()
@@ -135,6 +139,10 @@ class Judge:
         if check is None:
             raise Problem(Slug.INTERNAL, f"{code} is not a check", field="code", value=code)
         return check.effects.get(tool, check.effect)
+
+    def unmet(self, kind: str, judged: Judged) -> frozenset[str]:
+        """Demanded checks that could not run on a record, whatever else was raised on it."""
+        return judged.unknown & self._demands(kind)
 
     def _demands(self, kind: str) -> frozenset[str]:
         return frozenset(getattr(self.profile.demands, kind, ()))

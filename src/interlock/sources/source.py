@@ -229,6 +229,10 @@ class Source:
             kind, field, lambda: self._read("choices", lambda: self._adapter.choices(kind, field))
         )
 
+    def choices_observed_at(self, kind: str, field: str) -> float:
+        """When the list that ``choices`` gives was read (epoch seconds); now when it never was."""
+        return self._choices.observed_at(kind, field)
+
     # --- what the mapping says ---------------------------------------------------------------------
 
     def norm(self, kind: str, changes: Mapping[str, Any]) -> dict[str, Any]:
