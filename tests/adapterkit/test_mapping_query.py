@@ -215,3 +215,15 @@ def test_columns_of_what_is_checked_afterwards_are_asked_for():
     with pytest.raises(Problem, match="not a field") as caught:
         MAPPING.columns(["colour"])
     assert caught.value.value == "colour"
+
+
+def test_plans_are_remembered_within_bounds():
+    query = Query(filter=(Condition("number", "eq", "INC1"),))
+    assert MAPPING.plan(query) is MAPPING.plan(query)
+    for number in range(600):
+        asked = MAPPING.plan(Query(filter=(Condition("number", "eq", f"INC{number}"),)))
+        assert asked.pushed == f"number=INC{number}"
+    assert len(MAPPING._plans) <= 256
+    long = Query(filter=(Condition("category", "in", tuple(f"c{n:030}" for n in range(100))),))
+    assert MAPPING.plan(long) == MAPPING.plan(long)
+    assert long not in MAPPING._plans
