@@ -61,19 +61,19 @@ def _telemetry(clock: Clock) -> Telemetry:
 
 async def _stdio(config: Config) -> None:
     from interlock.clock import SystemClock
+    from interlock.faces import identity
     from interlock.faces.mcp_sdk import serve_stdio
+    from interlock.faces.mcp_tools import gateway_tools
     from interlock.gateway.runtime import open_runtime
-    from interlock.principals.models import Agent
 
     key = os.environ.get("INTERLOCK_KEY")
     if not key:
         raise Problem(Slug.UNAUTHENTICATED, _NO_KEY, next_step="`interlock agents token ID` gives one.")
     clock = SystemClock()
     async with open_runtime(config, _telemetry(clock)) as runtime:
-        agent = runtime.principals.authenticate(key)
-        if not isinstance(agent, Agent):
-            raise Problem(Slug.REFUSED, f"{agent.id} is not an agent", next_step=_NO_KEY)
-        await serve_stdio(runtime, agent)
+        authorization = f"Bearer {key}"
+        identity.agent(runtime.principals, authorization)  # a wrong key is told before anything is served
+        await serve_stdio(gateway_tools(runtime), lambda: identity.agent(runtime.principals, authorization))
 
 
 async def _http(config: Config) -> None:

@@ -1,8 +1,8 @@
 """The front door: a thin ASGI app that answers the hottest requests itself and hands all others on.
 
 Hot are ``POST /v1/tools/{tool}`` and, on ``/mcp``, ``tools/call`` and ``tools/list``. They go through the
-same ``Pipeline.handle`` as everything else; only frameworks are skipped. ``INTERLOCK_DOOR=off`` is for the
-test that sends the same requests both ways and compares.
+same ``Pipeline.handle`` as everything else; only frameworks are skipped. ``thin=False`` hands everything on:
+a test sends the same requests both ways and compares.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import orjson
 
 from interlock.faces import answers, identity
 from interlock.faces.mcp_thin import ThinMcp
+from interlock.faces.mcp_tools import McpTools
 from interlock.gateway.runtime import Runtime
 from interlock.records.problems import Problem, Slug
 
@@ -29,12 +30,12 @@ _TOOLS = "/v1/tools/"
 class Door:
     """Routes by path; ``rest`` and ``mcp`` are the full faces behind it."""
 
-    def __init__(self, runtime: Runtime, rest: App, mcp: App, *, thin: bool = True) -> None:
+    def __init__(self, runtime: Runtime, rest: App, mcp: App, tools: McpTools, *, thin: bool = True) -> None:
         self._runtime = runtime
         self._rest = rest
         self._mcp = mcp
         self._thin = thin
-        self._thin_mcp = ThinMcp(runtime)
+        self._thin_mcp = ThinMcp(tools, runtime.knows_host)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

@@ -12,13 +12,13 @@ from mcp.server.lowlevel import Server
 from mcp.server.stdio import stdio_server
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
+from mcp.shared.exceptions import MCPError
 
 from interlock import __version__
-from interlock.faces.answers import mcp_result
-from interlock.faces.mcp_thin import LIST_SCOPE, LIST_TTL_MS, NAME, tool_list
-from interlock.gateway.describe import usable
-from interlock.gateway.runtime import Runtime
+from interlock.faces.mcp_thin import LIST_SCOPE, LIST_TTL_MS, NAME
+from interlock.faces.mcp_tools import McpTools
 from interlock.principals.models import Agent
+from interlock.records.problems import Problem
 
 INSTRUCTIONS = (
     "Interlock gives you IT service management records: incidents, configuration items, people. Each answer says "
@@ -27,16 +27,16 @@ INSTRUCTIONS = (
 )
 
 
-def build_server(runtime: Runtime, agent_of: Callable[[Any], Agent]) -> Server[Any]:
-    """The SDK server over the gateway; ``agent_of`` finds the authenticated agent of a request context."""
+def build_server(tools: McpTools, agent_of: Callable[[Any], Agent]) -> Server[Any]:
+    """The SDK server over these tools; ``agent_of`` finds the authenticated agent of a request context."""
 
     async def list_tools(context: Any, params: Any) -> types.ListToolsResult:
-        tools = tool_list(usable(agent_of(context)))
-        return types.ListToolsResult(tools=[types.Tool.model_validate(tool) for tool in tools])
+        entries = tools.listed(agent_of(context))
+        return types.ListToolsResult(tools=[types.Tool.model_validate(entry) for entry in entries])
 
     async def call_tool(context: Any, params: types.CallToolRequestParams) -> types.CallToolResult:
-        reply = await runtime.pipeline.handle(agent_of(context), params.name, params.arguments or {}, "mcp")
-        return types.CallToolResult.model_validate(mcp_result(reply))
+        result = await tools.call(agent_of(context), params.name, params.arguments or {})
+        return types.CallToolResult.model_validate(result)
 
     return Server(
         NAME,
@@ -45,6 +45,7 @@ def build_server(runtime: Runtime, agent_of: Callable[[Any], Agent]) -> Server[A
         cache_hints={"tools/list": CacheHint(ttl_ms=LIST_TTL_MS, scope=LIST_SCOPE)},
         on_list_tools=list_tools,
         on_call_tool=call_tool,
+        get_tool_input_schema=tools.input_schema,
     )
 
 
@@ -77,8 +78,19 @@ def agent_of_request(context: Any) -> Agent:
     return agent
 
 
-async def serve_stdio(runtime: Runtime, agent: Agent) -> None:
-    """Serve one agent over stdin and stdout until they close."""
-    server = build_server(runtime, lambda _context: agent)
+async def serve_stdio(tools: McpTools, agent_now: Callable[[], Agent]) -> None:
+    """Serve one agent over stdin and stdout until they close.
+
+    ``agent_now`` is asked at every message, so that a suspension or a revoked key counts at once; what it
+    raises is the answer to the message.
+    """
+
+    def agent_of(_context: Any) -> Agent:
+        try:
+            return agent_now()
+        except Problem as problem:
+            raise MCPError(types.INVALID_REQUEST, problem.detail, problem.body()) from None
+
+    server = build_server(tools, agent_of)
     async with stdio_server() as (read, write):
         await server.run(read, write, server.create_initialization_options())

@@ -7,18 +7,14 @@ both ways and compares the answers. Wire facts: MCP 2026-07-28 and, stateless, 2
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any, Literal
 
 import orjson
 
 from interlock import __version__
-from interlock.faces.answers import mcp_result
-from interlock.gateway.describe import usable
-from interlock.gateway.runtime import Runtime
+from interlock.faces.mcp_tools import McpTools
 from interlock.principals.models import Agent
-from interlock.tools.catalogue import BY_NAME
-from interlock.tools.contracts import listed
 
 MODERN = "2026-07-28"
 LEGACY = frozenset({"2025-03-26", "2025-06-18", "2025-11-25"})
@@ -37,8 +33,10 @@ SERVER_INFO = {"name": NAME, "version": __version__}
 class ThinMcp:
     """Answers what it can as bytes; None means: let the SDK do it."""
 
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
+    def __init__(self, tools: McpTools, knows_host: Callable[[str], bool]) -> None:
+        self._tools = tools
+        self._knows_host = knows_host
+        self._names = frozenset(name for name, entry in tools.entries.items() if not _has_parameter_headers(entry))
         self._lists: dict[tuple[str, ...], bytes] = {}
 
     async def answer(self, agent: Agent, scope: MutableMapping[str, Any], raw: bytes) -> bytes | None:
@@ -77,25 +75,24 @@ class ThinMcp:
             return False
         if "text/event-stream" not in accept and headers.get(b"mcp-protocol-version") != MODERN:
             return False
-        return b"origin" not in headers and self._runtime.knows_host(headers.get(b"host", ""))
+        return b"origin" not in headers and self._knows_host(headers.get(b"host", ""))
 
     async def _call(self, agent: Agent, params: dict[str, Any], modern: bool) -> bytes | None:
         name, arguments = params.get("name"), params.get("arguments", {})
-        if name not in BY_NAME or not isinstance(arguments, dict) or params.keys() - {"name", "arguments", "_meta"}:
+        if name not in self._names or not isinstance(arguments, dict) or params.keys() - {"name", "arguments", "_meta"}:
             return None
-        reply = await self._runtime.pipeline.handle(agent, name, arguments, "mcp")
-        result = mcp_result(reply)
+        result = await self._tools.call(agent, name, arguments)
         if modern:
             result["resultType"] = "complete"
             result["_meta"] = {**result.get("_meta", {}), _SERVER_KEY: SERVER_INFO}
         return orjson.dumps(result)
 
     def _list(self, agent: Agent, modern: bool) -> bytes:
-        names = usable(agent)
+        names = self._tools.usable(agent)
         key = (MODERN if modern else "", *names)
         found = self._lists.get(key)
         if found is None:
-            result: dict[str, Any] = {"tools": tool_list(names)}
+            result: dict[str, Any] = {"tools": self._tools.listed(agent)}
             if modern:
                 result.update(
                     resultType="complete",
@@ -109,9 +106,11 @@ class ThinMcp:
         return found
 
 
-def tool_list(names: tuple[str, ...]) -> list[dict[str, Any]]:
-    """The entries of a tool list, as published in the contracts."""
-    return [listed(BY_NAME[name]) for name in names]
+def _has_parameter_headers(part: Any) -> bool:
+    """Whether a schema mirrors parameters into headers: the SDK checks those."""
+    if isinstance(part, dict):
+        return "x-mcp-header" in part or any(_has_parameter_headers(entry) for entry in part.values())
+    return isinstance(part, list) and any(_has_parameter_headers(entry) for entry in part)
 
 
 def _headers(raw: list[tuple[bytes, bytes]]) -> dict[bytes, str] | None:
