@@ -175,7 +175,12 @@ async def _record_acts(store: PrincipalStore, ledger: Ledger) -> None:
 
 async def _measure(runtime: Runtime) -> None:
     metrics = runtime.telemetry.metrics
+    before = runtime.ledger.counts
     while True:
+        ledger = runtime.ledger.counts
+        metrics.ledger_entries.inc(ledger.entries - before.entries)
+        metrics.ledger_failures.inc(ledger.lost - before.lost)
+        before = ledger
         with suppress(Problem):
             counts = await runtime.journal.counts()
             metrics.held.set(counts.get("held", 0))
