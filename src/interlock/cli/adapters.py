@@ -106,7 +106,8 @@ def _list(text: str, option: str) -> list[dict[str, Any]]:
 
 def _writable(mapping: Any, record: dict[str, Any]) -> dict[str, Any]:
     """The part of a decoded record that this source can write: what a round trip would send."""
-    return {name: value for name, value in record.items() if name in mapping.writable and value != "unmapped"}
+    uses = mapping.fields
+    return {name: value for name, value in record.items() if name in uses and uses[name].writable and value != "unmapped"}
 
 
 def _guess(record: dict[str, Any], fields: Any) -> list[dict[str, Any]]:
