@@ -106,8 +106,8 @@ def _list(text: str, option: str) -> list[dict[str, Any]]:
 
 def _writable(mapping: Any, record: dict[str, Any]) -> dict[str, Any]:
     """The part of a decoded record that this source can write: what a round trip would send."""
-    uses = mapping.fields
-    return {name: value for name, value in record.items() if name in uses and uses[name].writable and value != "unmapped"}
+    can = {name for name, use in mapping.fields.items() if use.writable}
+    return {name: value for name, value in record.items() if name in can and value != "unmapped"}
 
 
 def _guess(record: dict[str, Any], fields: Any) -> list[dict[str, Any]]:
