@@ -113,6 +113,8 @@ async def serve(config: Config) -> None:
             access_log=False,
             log_config=None,
             server_header=False,
+            proxy_headers=False,
+            ws="none",
         )
         await uvicorn.Server(options).serve()
 

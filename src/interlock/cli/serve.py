@@ -96,6 +96,8 @@ async def _http(config: Config) -> None:
             log_config=None,
             timeout_graceful_shutdown=10,
             server_header=False,
+            proxy_headers=False,  # nobody's address is looked at
+            ws="none",
         )
         server = uvicorn.Server(options)
         # uvicorn's own handlers raise the signal anew once it has stopped, which would end the process before
