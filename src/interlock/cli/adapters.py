@@ -37,7 +37,7 @@ def list_command(folder: Folders = None) -> None:
 @app.command("try")
 def try_command(
     name: Annotated[str, typer.Argument(help="Name or folder of the adapter.")],
-    native: Annotated[str, typer.Option("--native", help="A native row as JSON.")] = "{}",
+    native: Annotated[str | None, typer.Option("--native", help="A native row as JSON.")] = None,
     kind: Annotated[str, typer.Option("--kind", help="Kind of record.")] = "incident",
     changes: Annotated[str | None, typer.Option("--changes", help="Canonical changes as JSON, to encode.")] = None,
     filter: Annotated[str | None, typer.Option("--filter", help="A canonical filter as JSON.")] = None,  # noqa: A002
@@ -57,7 +57,7 @@ def try_command(
     if kind not in product.mappings:
         raise invalid("--kind", kind, f"is not mapped by {name}", f"Kinds: {', '.join(sorted(product.mappings))}.")
     mapping = product.mappings[kind]
-    record = mapping.decode(_object(native, "--native"))
+    record = mapping.decode(_object(native, "--native")) if native is not None else {}
     back = _object(changes, "--changes") if changes is not None else _writable(mapping, record)
     try:
         encoded: Any = mapping.encode(back, "update")
