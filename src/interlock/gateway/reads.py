@@ -87,8 +87,10 @@ class Reads:
 
     async def _get(self, context: Context) -> dict[str, Any]:
         arguments = context.arguments
-        ref, scope, fetched = await self.record(context, arguments.ref, context.tool.kind, arguments.max_age_s)
-        names = self._names(context, ref.kind, scope)
+        names: list[str] | None = None
+        if (kind := context.tool.kind) is not None and arguments.fields is not None:
+            names = self._names(context, kind, scope_of(context.agent, kind))
+        ref, scope, fetched = await self.record(context, arguments.ref, kind, arguments.max_age_s)
         judged = self.judged(context, ref.kind, fetched.record)
         self._images.keep(fetched.record)
         record = render.chosen(shown(scope, fetched.record), names)

@@ -83,11 +83,11 @@ class Trail:
     ) -> Entry:
         verdict = context.verdict
         decided: str | None = "allow"
-        if verdict is not None:
+        if verdict is not None and (problem is None or verdict.effect != "allow"):
             decided = verdict.effect
             reasons = tuple(reason.code or reason.kind for reason in verdict.reasons)
         elif problem is not None:  # it ended before there was anything to decide, or outside the agent's scope
-            decided = "refuse" if problem.slug is Slug.REFUSED else None
+            decided = "refuse" if problem.slug is Slug.REFUSED else (verdict.effect if verdict else None)
             reasons = tuple(str(reason["kind"]) for reason in problem.more.get("reasons", ()))
         else:
             reasons = tuple(dict.fromkeys(context.flags)) if context.flags else ()

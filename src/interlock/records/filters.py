@@ -147,6 +147,8 @@ def _value(value: Any, field: Field, at: str) -> Any:
         raise invalid(at, value, "must be a string")
     if len(value) > MAX_TEXT:
         raise invalid(at, value, f"is longer than {MAX_TEXT} characters")
+    if not value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise invalid(at, value, "holds half of a surrogate pair")
     if kind == "enum":
         if value not in field.values and value != UNMAPPED:
             near = get_close_matches(value, field.values, n=1)
