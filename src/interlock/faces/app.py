@@ -44,14 +44,20 @@ class LateMcp:
         """Enter and leave the SDK's task group in one task, as it demands."""
         from interlock.faces.mcp_sdk import HttpMcp, agent_of_request, build_server
 
-        face = HttpMcp(build_server(self._tools, agent_of_request), list(self._hosts))
-        async with face.running():
-            started.set_result(face)
-            await self._stop.wait()
+        try:
+            face = HttpMcp(build_server(self._tools, agent_of_request), self._hosts)
+            async with face.running():
+                started.set_result(face)
+                await self._stop.wait()
+        except Exception as error:
+            if started.done():
+                raise
+            self._started = None  # the next message tries again
+            started.set_exception(error)
 
 
-def build_app(runtime: Runtime, *, thin: bool = True, tools: McpTools | None = None) -> App:
-    """REST, MCP, health and metrics of an open gateway. ``tools``: what MCP offers, by default the catalogue."""
-    tools = tools or gateway_tools(runtime)
+def build_app(runtime: Runtime, *, thin: bool = True) -> App:
+    """REST, MCP, health and metrics of an open gateway."""
+    tools = gateway_tools(runtime)
     mcp = LateMcp(tools, runtime.hosts)
     return Door(runtime, build_rest(runtime, mcp.running), mcp, tools, thin=thin)

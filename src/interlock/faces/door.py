@@ -69,6 +69,8 @@ class Door:
             await send({"type": "http.response.start", "status": status, "headers": headers})
             await send({"type": "http.response.body", "body": body})
             return
+        # The parser leaves white space behind values, which HTTP says is no part of them.
+        scope["headers"] = [(name, value.strip(b" \t")) for name, value in scope["headers"]]
         scope["interlock.agent"] = agent
         if scope["method"] != "POST":
             await self._mcp(scope, receive, send)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -38,24 +38,49 @@ def build_server(tools: McpTools, agent_of: Callable[[Any], Agent]) -> Server[An
         result = await tools.call(agent_of(context), params.name, params.arguments or {})
         return types.CallToolResult.model_validate(result)
 
+    hint = CacheHint(ttl_ms=LIST_TTL_MS, scope=LIST_SCOPE)
     return Server(
         NAME,
         version=__version__,
         instructions=INSTRUCTIONS,
-        cache_hints={"tools/list": CacheHint(ttl_ms=LIST_TTL_MS, scope=LIST_SCOPE)},
+        cache_hints=dict.fromkeys(("tools/list", "prompts/list", "resources/list", "resources/templates/list"), hint),
         on_list_tools=list_tools,
         on_call_tool=call_tool,
+        on_list_prompts=_no_prompts,
+        on_list_resources=_no_resources,
+        on_list_resource_templates=_no_templates,
+        on_read_resource=_no_such_resource,
         get_tool_input_schema=tools.input_schema,
     )
+
+
+# There are no prompts and no resources. Many clients ask for them whatever a server declares: an empty list
+# that they can keep is a better answer than an error at every start.
+
+
+async def _no_prompts(_context: Any, _params: Any) -> types.ListPromptsResult:
+    return types.ListPromptsResult(prompts=[])
+
+
+async def _no_resources(_context: Any, _params: Any) -> types.ListResourcesResult:
+    return types.ListResourcesResult(resources=[])
+
+
+async def _no_templates(_context: Any, _params: Any) -> types.ListResourceTemplatesResult:
+    return types.ListResourceTemplatesResult(resource_templates=[])
+
+
+async def _no_such_resource(_context: Any, params: types.ReadResourceRequestParams) -> types.ReadResourceResult:
+    raise MCPError(types.INVALID_PARAMS, "there are no resources: records are read by tools", {"uri": str(params.uri)})
 
 
 class HttpMcp:
     """The SDK's streamable HTTP behind the door: stateless, JSON answers. The door has authenticated."""
 
-    def __init__(self, server: Server[Any], hosts: list[str]) -> None:
+    def __init__(self, server: Server[Any], hosts: Sequence[str]) -> None:
         security = TransportSecuritySettings(
             enable_dns_rebinding_protection=True,
-            allowed_hosts=hosts,
+            allowed_hosts=list(hosts),
             allowed_origins=[f"{scheme}://{host}" for host in hosts for scheme in ("http", "https")],
         )
         self._manager = StreamableHTTPSessionManager(

@@ -36,7 +36,6 @@ class ThinMcp:
     def __init__(self, tools: McpTools, knows_host: Callable[[str], bool]) -> None:
         self._tools = tools
         self._knows_host = knows_host
-        self._names = frozenset(name for name, entry in tools.entries.items() if not _has_parameter_headers(entry))
         self._lists: dict[tuple[str, ...], bytes] = {}
 
     async def answer(self, agent: Agent, scope: MutableMapping[str, Any], raw: bytes) -> bytes | None:
@@ -79,7 +78,11 @@ class ThinMcp:
 
     async def _call(self, agent: Agent, params: dict[str, Any], modern: bool) -> bytes | None:
         name, arguments = params.get("name"), params.get("arguments", {})
-        if name not in self._names or not isinstance(arguments, dict) or params.keys() - {"name", "arguments", "_meta"}:
+        if (
+            name not in self._tools.plain
+            or not isinstance(arguments, dict)
+            or params.keys() - {"name", "arguments", "_meta"}
+        ):
             return None
         result = await self._tools.call(agent, name, arguments)
         if modern:
@@ -104,13 +107,6 @@ class ThinMcp:
                 self._lists.clear()
             found = self._lists[key] = orjson.dumps(result)
         return found
-
-
-def _has_parameter_headers(part: Any) -> bool:
-    """Whether a schema mirrors parameters into headers: the SDK checks those."""
-    if isinstance(part, dict):
-        return "x-mcp-header" in part or any(_has_parameter_headers(entry) for entry in part.values())
-    return isinstance(part, list) and any(_has_parameter_headers(entry) for entry in part)
 
 
 def _headers(raw: list[tuple[bytes, bytes]]) -> dict[bytes, str] | None:

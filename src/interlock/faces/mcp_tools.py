@@ -16,13 +16,16 @@ from interlock.tools.contracts import listed
 
 @dataclass(frozen=True, slots=True)
 class McpTools:
-    """The tools behind the MCP faces. All three members are pure lookups but ``call``.
+    """The tools behind the MCP faces.
 
-    ``entries``: a tool list's entry by tool name. ``usable``: the names an agent may use, in list order.
-    ``call``: agent, tool name and arguments to an MCP tool result; answers any name, also an unknown one.
+    ``entries``: a tool list's entry by tool name. ``plain``: tools that ask nothing of a request but name and
+    arguments (no mirrored headers, no client capabilities), so that they need no SDK. ``usable``: the names an
+    agent may use, in list order. ``call``: agent, tool name and arguments to an MCP tool result; answers any
+    name, also an unknown one.
     """
 
     entries: Mapping[str, dict[str, Any]]
+    plain: frozenset[str]
     usable: Callable[[Agent], tuple[str, ...]]
     call: Callable[[Agent, str, Mapping[str, Any]], Awaitable[dict[str, Any]]]
 
@@ -43,4 +46,5 @@ def gateway_tools(runtime: Runtime) -> McpTools:
     async def call(agent: Agent, name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         return mcp_result(await handle(agent, name, arguments, "mcp"))
 
-    return McpTools({name: listed(tool) for name, tool in BY_NAME.items()}, usable, call)
+    entries = {name: listed(tool) for name, tool in BY_NAME.items()}
+    return McpTools(entries, frozenset(entries), usable, call)
