@@ -111,7 +111,8 @@ def strict(name: str) -> dict[str, Any]:
     """A strict function-calling projection: every property required (optional ones nullable), no free-form maps.
 
     What the strict dialects lack (patterns, bounds, formats) moves into descriptions; the gateway checks
-    the exact schema again in any case. Nulls that only stand for "left out" are dropped on input.
+    the exact schema again in any case. In a strict call a null stands for "left out": whoever passes it on
+    drops it.
     """
     return {
         "type": "function",
@@ -168,7 +169,7 @@ def documents() -> dict[str, bytes]:
     found["problem.json"] = {"$schema": DIALECT, **_tidy(ProblemOut.model_json_schema())}
     found["mcp-tools.json"] = {"tools": [listed(tool) for tool in TOOLS]}
     found["functions-strict.json"] = [strict(tool.name) for tool in TOOLS]
-    options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
+    options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE  # in the order of the models, which models read
     return {f"{VERSION}/{path}": orjson.dumps(body, option=options) for path, body in found.items()}
 
 
