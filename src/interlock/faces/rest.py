@@ -18,8 +18,9 @@ from interlock.faces import answers, identity
 from interlock.faces.door import call_tool, read_body
 from interlock.faces.openapi import document
 from interlock.gateway.describe import usable
-from interlock.gateway.receipts import current
+from interlock.gateway.receipts import current, seen_by
 from interlock.gateway.runtime import Runtime
+from interlock.principals.models import Agent
 from interlock.records.problems import Problem, Slug
 from interlock.tools.catalogue import BY_NAME, TOOLS
 from interlock.tools.contracts import listed
@@ -104,7 +105,7 @@ def _for_agents(app: FastAPI, runtime: Runtime) -> None:
         row = await runtime.journal.get(id)
         if row is None or (who.kind == "agent" and row.principal != who.id):
             raise Problem(Slug.NOT_FOUND, f"there is no receipt {id}", field="id", value=id)
-        return _json(current(row))
+        return _json(seen_by(who, row) if isinstance(who, Agent) else current(row))
 
 
 def _for_people(app: FastAPI, runtime: Runtime) -> None:
