@@ -20,7 +20,9 @@ from interlock.governance.ledger.chain import KINDS
 from interlock.principals.declaration import AgentDeclaration
 from interlock.principals.models import ROLES, Stage
 from interlock.quality import profile
+from interlock.quality.judge import Standing
 from interlock.quality.rowlevel import shipped
+from interlock.records.fields import OPERATORS
 from interlock.records.problems import STATUS
 from interlock.state.journal import ENDS, TRANSITIONS
 from interlock.telemetry import Metrics
@@ -73,6 +75,14 @@ def test_every_tool_and_set_is_documented() -> None:
 def test_every_error_is_documented_with_its_status() -> None:
     rows = tables("docs/agents.md")["Errors"][1:]
     assert {words(row[0])[0]: int(row[1]) for row in rows} == {str(slug): status for slug, status in STATUS.items()}
+
+
+def test_every_operator_and_standing_is_documented() -> None:
+    line = next(line for line in text("docs/agents.md").splitlines() if line.startswith("Operators:"))
+    told = {word for word in words(line) if word.isidentifier()}
+    assert told == {operator for operators in OPERATORS.values() for operator in operators}
+    rows = tables("docs/agents.md")["Answers"][1:]
+    assert [words(row[0])[0] for row in rows] == list(get_args(Standing))
 
 
 def test_every_outcome_of_a_receipt_is_documented() -> None:

@@ -22,7 +22,7 @@ from mock_servers.estate.servicenow import tables as native
 from mock_servers.estate.stories import SCOPE_GROUPS, stories
 from mock_servers.servicenow.server import MockServiceNow
 from mock_servers.servicenow.store import Store
-from tests.docs.pages import ROOT, blocks, files, tables, words
+from tests.docs.pages import blocks, files, tables, words
 from typer.testing import CliRunner
 
 from interlock.cli.main import app
@@ -135,17 +135,8 @@ def _a_person_decides(numbers: dict[str, str]) -> None:
 
 def test_the_transcript_is_what_the_demo_prints() -> None:
     shown = next(block.body for block in blocks("README.md") if block.mark == "transcript")
-    environment = {**os.environ, "COLUMNS": "110", "NO_COLOR": "1"}
-    done = subprocess.run(
-        [*INTERLOCK, "demo", "--size", "200"],
-        capture_output=True,
-        text=True,
-        check=True,
-        env=environment,
-        cwd=ROOT,
-        timeout=60,
-    )
-    assert _shape(done.stdout) == _shape(shown)
+    printed = _run("interlock demo --size 200")
+    assert _shape(printed) == _shape(shown)
 
 
 def _shape(printed: str) -> list[str]:
