@@ -211,6 +211,17 @@ async def test_a_probe_that_fails_backs_off_and_ends_with_a_person(bench: Bench,
     assert (await bench.row(receipt["id"])).state == "applied"
 
 
+async def test_a_write_whose_source_is_not_configured_any_more_goes_to_a_person(bench: Bench) -> None:
+    bench.source.script = [vanish]
+    receipt = await bench.write("incident_create", title="new")
+    bench.sources.clear()
+    await bench.settle(600)
+    assert (await bench.row(receipt["id"])).needs_person == 0
+    row = await bench.settle_until(receipt["id"], step_s=61)
+    assert (row.state, row.needs_person) == ("unknown", 1)
+    assert "not configured" in (row.receipt or {})["detail"]
+
+
 async def test_what_the_source_took_is_never_sent_again_though_it_cannot_be_seen(bench: Bench) -> None:
     bench.source.script = [ignore]
     asked = {"ref": INC, "text": "note", "visibility": "public"}
@@ -531,7 +542,7 @@ class TestRefusals:
 
     async def test_a_ticket_in_the_wrong_state(self, bench: Bench) -> None:
         reply = await bench.call("incident_reopen", ref=INC)
-        assert (reply.body["field"], reply.body["slug"]) == ("ref", "invalid-argument")
+        assert (reply.body["field"], reply.body["slug"]) == ("ref", "wrong-state")
         assert "in_progress" in reply.body["detail"]
         blind = {**agent().scopes, "incident": Scope(hidden=frozenset({"state"}))}
         hidden = await bench.call("incident_reopen", agent(scopes=blind), ref=INC)

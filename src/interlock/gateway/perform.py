@@ -71,7 +71,7 @@ class Performer:
             if problem.reached == "maybe" or problem.reached is None:
                 return await self._uncertain(row, source, effect, problem)
             if patient and problem.retryable and problem.reached == "no":
-                return await self.unknown(row, source, problem)
+                return await self.unknown(row, problem)
             return await self._refused(row, problem)
         # The source said yes. Whatever a read says now, this write is never sent again.
         row.call["taken"] = key or ""
@@ -96,13 +96,13 @@ class Performer:
         try:
             if effect.op == "note" and found_by == "answer" and not await source.probe(effect):
                 problem = Problem(Slug.SOURCE_FAULT, "the source took the note but its journal does not show it yet")
-                return await self.unknown(row, source, problem)
+                return await self.unknown(row, problem)
             where = f"~{key}" if key is not None else effect.key
             if where is None:
                 raise Problem(Slug.SOURCE_FAULT, "the source did not say which record it made")
             fetched: Fetched = await source.get(effect.kind, where, max_age_s=0.0)
         except Problem as problem:
-            return await self.unknown(row, source, problem, person=person)
+            return await self.unknown(row, problem, person=person)
         record = fetched.record
         expected = source.norm(effect.kind, effect.changes) if effect.changes else {}
         outcome, fields = receipts.compare(expected, row.call["also"], record)
@@ -123,7 +123,7 @@ class Performer:
             return Done(receipts.receipt(row, "unknown", detail="another worker is settling this write"))
         return Done(body, record, fetched.observed_at)
 
-    async def unknown(self, row: WriteRow, source: Source, problem: Problem, *, person: bool = False) -> Done:
+    async def unknown(self, row: WriteRow, problem: Problem, *, person: bool = False) -> Done:
         """Nobody knows yet: the row waits for the settling pass, at growing intervals."""
         now = self._clock.now()
         person = person or bool(row.needs_person)
@@ -151,7 +151,7 @@ class Performer:
             found = []
         if found:
             return await self.read_back(row, source, effect, found[0], "probe", twins(effect, found))
-        return await self.unknown(row, source, problem)
+        return await self.unknown(row, problem)
 
     async def _refused(self, row: WriteRow, problem: Problem) -> Done:
         now = self._clock.now()

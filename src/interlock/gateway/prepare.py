@@ -237,10 +237,9 @@ def _in_state(record: Mapping[str, Any], states: tuple[str, ...], tool: str, hid
     if states and state is not None and state not in states:
         told = ", ".join(name for name in states if name != "unmapped")
         raise Problem(
-            Slug.INVALID_ARGUMENT,
+            Slug.WRONG_STATE,
             f"ref: {record['ref']} is {'in another state' if 'state' in hidden else state}; {tool} needs {told}",
             field="ref",
             value=record["ref"],
             next_step="Read the record again before deciding what it needs.",
-            layer="argument",
         )

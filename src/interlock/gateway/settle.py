@@ -81,7 +81,11 @@ class Settling:
         if row.state == "held":
             await self._expire(row)
         elif source is None:
-            return  # a process that has the source takes it when the lease is over
+            # A process that has the source takes it when the lease is over; nobody does for ever.
+            if row.state == "released" or self._clock.now() <= row.give_up_at:
+                return
+            problem = Problem(Slug.SOURCE_UNAVAILABLE, f"{row.source} is not configured any more")
+            await self._performer.unknown(row, problem, person=True)
         elif row.state == "released":
             await self._release(row, source)
         else:
@@ -144,7 +148,7 @@ class Settling:
         effect = effect_of(row)
         if row.state == "performing":  # its worker died or lost its answer
             problem = Problem(Slug.SOURCE_FAULT, "the worker of this write is gone")
-            await self._performer.unknown(row, source, problem)
+            await self._performer.unknown(row, problem)
             if row.state != "unknown":
                 return  # somebody else has it
         late = now > row.give_up_at
@@ -157,12 +161,12 @@ class Settling:
                 await self._taken(row, source, effect, taken or None, late)
                 return
             if row.quiet_at is not None and now < row.quiet_at:
-                await self._performer.unknown(row, source, Problem(Slug.SOURCE_FAULT, "the answer was lost"))
+                await self._performer.unknown(row, Problem(Slug.SOURCE_FAULT, "the answer was lost"))
                 return
             if effect.op == "update" and await self._overtaken(row, source, effect):
                 return
         except Problem as problem:
-            await self._performer.unknown(row, source, problem, person=late)
+            await self._performer.unknown(row, problem, person=late)
             return
         if row.attempts >= MAX_ATTEMPTS or now > row.give_up_at:
             body = receipts.receipt(
@@ -181,7 +185,7 @@ class Settling:
             await self._performer.read_back(row, source, effect, key, "answer", person=late)
             return
         problem = Problem(Slug.SOURCE_FAULT, "the source took the write, but it cannot be found there")
-        await self._performer.unknown(row, source, problem, person=late)
+        await self._performer.unknown(row, problem, person=late)
 
     async def _overtaken(self, row: WriteRow, source: Source, effect: Effect) -> bool:
         """Whether others changed the fields of an update after it was sent; then it is settled here.
@@ -206,7 +210,7 @@ class Settling:
             await self._journal.move(row, "not_applied", self._clock.now(), receipt=body)
         else:
             detail = "others changed the same fields meanwhile, so it cannot be told whether this write came before"
-            await self._performer.unknown(row, source, Problem(Slug.SOURCE_FAULT, detail), person=True)
+            await self._performer.unknown(row, Problem(Slug.SOURCE_FAULT, detail), person=True)
         return True
 
     async def _again(self, row: WriteRow, source: Source) -> None:
