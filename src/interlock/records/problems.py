@@ -15,6 +15,7 @@ class Slug(StrEnum):
     UNAUTHENTICATED = "unauthenticated"
     REFUSED = "refused"
     VERSION_CONFLICT = "version-conflict"
+    WRONG_STATE = "wrong-state"
     UNMAPPED_VALUE = "unmapped-value"
     UNSUPPORTED = "unsupported"
     IDEMPOTENCY_MISMATCH = "idempotency-mismatch"
@@ -34,6 +35,7 @@ STATUS: dict[Slug, int] = {
     Slug.UNAUTHENTICATED: 401,
     Slug.REFUSED: 403,
     Slug.VERSION_CONFLICT: 409,
+    Slug.WRONG_STATE: 409,
     Slug.UNMAPPED_VALUE: 422,
     Slug.UNSUPPORTED: 422,
     Slug.IDEMPOTENCY_MISMATCH: 409,

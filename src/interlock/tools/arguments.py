@@ -6,19 +6,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 
-from interlock.tools.filterschema import FIELD_NAMES, filter_schema, sort_schema
-
-REF_PATTERN = r"^[a-z][a-z0-9_-]{0,31}:[a-z]+:.+$"
+from interlock.records.refs import KINDS
+from interlock.tools.filterschema import FIELD_NAMES, filter_schema, ref_pattern, sort_schema
 
 
 def ref_schema(*kinds: str) -> WithJsonSchema:
     """The schema of an argument that is a ref of one of these kinds."""
-    kind = kinds[0] if len(kinds) == 1 else "(?:" + "|".join(kinds) + ")"
-    pattern = rf"^[a-z][a-z0-9_-]{{0,31}}:{kind}:[^\u0000-\u001f\u007f]{{1,200}}$"
-    return WithJsonSchema({"type": "string", "pattern": pattern, "maxLength": 250, "x-ref": list(kinds)})
+    return WithJsonSchema({"type": "string", "pattern": ref_pattern(kinds), "maxLength": 250, "x-ref": list(kinds)})
 
 
-AnyRef = Annotated[str, Field(max_length=250, pattern=REF_PATTERN)]
+AnyRef = Annotated[str, Field(max_length=250, description="Ref of any record."), ref_schema(*KINDS)]
 IncidentRef = Annotated[str, Field(max_length=250), ref_schema("incident")]
 CiRef = Annotated[str, Field(max_length=250), ref_schema("ci")]
 PersonRef = Annotated[str, Field(max_length=250), ref_schema("person")]
@@ -65,7 +62,7 @@ CiFields = Annotated[list[str] | None, Field(max_length=60), _fields_schema("ci"
 class Arguments(BaseModel):
     """Base of all inputs."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class Search(Arguments):
@@ -189,12 +186,15 @@ class IncidentCreate(Write):
     source: SourceName = None
 
 
+_KEPT: Any = None  # of a member that null cannot clear: left out, it keeps its value
+
+
 class IncidentChanges(Arguments):
     """Fields to change; null clears one."""
 
-    title: Title | None = None
+    title: Title = _KEPT
     description: Body | None = None
-    state: Annotated[Literal["new", "in_progress", "on_hold"] | None, Field(description="Not null.")] = None
+    state: Literal["new", "in_progress", "on_hold"] = _KEPT
     hold_reason: Annotated[
         Literal["caller", "problem", "vendor", "change"] | None, Field(description="With on_hold.")
     ] = None
@@ -263,6 +263,7 @@ class IncidentAssign(Write):
 
     model_config = ConfigDict(
         extra="forbid",
+        strict=True,
         json_schema_extra={
             "anyOf": [
                 {"required": ["group"], "properties": {"group": {"type": "string"}}},

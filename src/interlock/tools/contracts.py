@@ -191,14 +191,14 @@ def export(folder: Path, extra: dict[str, bytes] | None = None) -> list[str]:
 
 
 def _tidy(schema: Any) -> Any:
-    """Without the titles pydantic adds."""
+    """Without the titles pydantic adds, and without defaults of null: leaving a member out says that."""
     if isinstance(schema, dict):
         return {
             key: {name: _tidy(entry) for name, entry in value.items()}
             if key in ("properties", "$defs")
             else (_tidy(value) if key not in ("default", "enum", "const") else value)
             for key, value in schema.items()
-            if not (key == "title" and isinstance(value, str))
+            if not (key == "title" and isinstance(value, str)) and not (key == "default" and value is None)
         }
     if isinstance(schema, list):
         return [_tidy(entry) for entry in schema]

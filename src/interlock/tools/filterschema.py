@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from interlock.records.fields import Field
@@ -15,6 +16,12 @@ _BARE = ("empty", "not_empty")
 _INSTANT = {"type": "string", "format": "date-time", "pattern": r"^(?:19|20)\d\d-.*(?:Z|[+-]\d\d:\d\d)$"}
 
 
+def ref_pattern(kinds: Sequence[str]) -> str:
+    """What a ref of one of these kinds looks like."""
+    kind = kinds[0] if len(kinds) == 1 else "(?:" + "|".join(kinds) + ")"
+    return rf"^[a-z][a-z0-9_-]{{0,31}}:{kind}:[^\s\u0000-\u001f\u007f][^\u0000-\u001f\u007f]{{0,199}}$"
+
+
 def _value(field: Field) -> dict[str, Any]:
     if field.type == "bool":
         return {"type": "boolean"}
@@ -23,12 +30,7 @@ def _value(field: Field) -> dict[str, Any]:
     if field.type == "enum":
         return {"enum": [*field.values, "unmapped"]}
     if field.type in ("ref", "refs"):
-        kinds = "|".join(field.refers)
-        return {
-            "type": "string",
-            "pattern": rf"^[a-z][a-z0-9_-]{{0,31}}:(?:{kinds}):[^\u0000-\u001f\u007f]{{1,200}}$",
-            "x-ref": list(field.refers),
-        }
+        return {"type": "string", "pattern": ref_pattern(field.refers), "maxLength": 250, "x-ref": list(field.refers)}
     if field.type == "instant":
         return _INSTANT
     if field.type == "day":
