@@ -43,7 +43,7 @@ STATUS: dict[Slug, int] = {
     Slug.TOO_LARGE: 413,
     Slug.SOURCE_UNAVAILABLE: 503,
     Slug.SOURCE_DENIED: 502,
-    Slug.SOURCE_REJECTED: 422,
+    Slug.SOURCE_REJECTED: 409,
     Slug.SOURCE_FAULT: 502,
     Slug.INTERNAL: 500,
 }

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
+from interlock.records.filters import MAX_CONDITIONS
 from interlock.records.refs import KINDS
 from interlock.tools.filterschema import FIELD_NAMES, filter_schema, ref_pattern, sort_schema
 
@@ -21,10 +22,18 @@ CiRef = Annotated[str, Field(max_length=250), ref_schema("ci")]
 PersonRef = Annotated[str, Field(max_length=250), ref_schema("person")]
 GroupRef = Annotated[str, Field(max_length=250), ref_schema("group")]
 
+
+def _whole(value: Any) -> Any:
+    """JSON knows no difference between 3 and 3.0."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
+
 SourceName = Annotated[str | None, Field(max_length=32, description="One source; source_list names them.")]
 Cursor = Annotated[str | None, Field(max_length=2048, description="From page.cursor of the last answer.")]
 MaxAge = Annotated[
-    int, Field(ge=0, le=86_400, description="Accept a cached answer up to this many seconds old; 0 is live.")
+    Whole, Field(ge=0, le=86_400, description="Accept a cached answer up to this many seconds old; 0 is live.")
 ]
 Key = Annotated[
     str | None,
@@ -51,8 +60,9 @@ def _fields_schema(kind: str) -> WithJsonSchema:
     return WithJsonSchema({"anyOf": [names, {"type": "null"}], "description": about})
 
 
-IncidentFilter = Annotated[list[dict[str, Any]], Field(max_length=32), WithJsonSchema(filter_schema("incident"))]
-CiFilter = Annotated[list[dict[str, Any]], Field(max_length=32), WithJsonSchema(filter_schema("ci"))]
+_MANY = Field(max_length=MAX_CONDITIONS)
+IncidentFilter = Annotated[list[dict[str, Any]], _MANY, WithJsonSchema(filter_schema("incident"))]
+CiFilter = Annotated[list[dict[str, Any]], _MANY, WithJsonSchema(filter_schema("ci"))]
 IncidentSort = Annotated[list[str], Field(max_length=3), WithJsonSchema(sort_schema("incident"))]
 CiSort = Annotated[list[str], Field(max_length=3), WithJsonSchema(sort_schema("ci"))]
 IncidentFields = Annotated[list[str] | None, Field(max_length=60), _fields_schema("incident")]
@@ -73,7 +83,7 @@ class Search(Arguments):
     detail: Annotated[
         Literal["compact", "full"], Field(description="full: every readable field and the evidence of flags.")
     ] = "compact"
-    limit: Annotated[int, Field(ge=1, le=100)] = 20
+    limit: Annotated[Whole, Field(ge=1, le=100)] = 20
     cursor: Cursor = None
     max_age_s: MaxAge = 0
 
@@ -108,7 +118,7 @@ class CiRelated(Arguments):
         Literal["needs", "needed_by", "both"],
         Field(description="needs: what this CI is the subject of (depends_on, runs_on). needed_by: the reverse."),
     ] = "both"
-    limit: Annotated[int, Field(ge=1, le=100)] = 50
+    limit: Annotated[Whole, Field(ge=1, le=100)] = 50
     cursor: Cursor = None
     max_age_s: MaxAge = 0
 
@@ -123,7 +133,7 @@ class JournalList(Arguments):
     visibility: Annotated[
         Literal["public", "internal", "all"], Field(description="public is what the caller can read.")
     ] = "all"
-    limit: Annotated[int, Field(ge=1, le=50)] = 10
+    limit: Annotated[Whole, Field(ge=1, le=50)] = 10
     cursor: Cursor = None
 
 
@@ -131,7 +141,7 @@ class DirectoryFind(Arguments):
     kind: Annotated[Literal["person", "group"], Field(description="What to look for.")]
     text: Annotated[str, Field(min_length=1, max_length=100, pattern=r"\S", description="Name, account or mail.")]
     source: SourceName = None
-    limit: Annotated[int, Field(ge=1, le=50)] = 10
+    limit: Annotated[Whole, Field(ge=1, le=50)] = 10
 
 
 class TaxonomyValues(Arguments):
@@ -158,7 +168,7 @@ class Whoami(Arguments):
 
 
 class ToolDescribe(Arguments):
-    name: Annotated[str, Field(max_length=64, description="Name of a tool.")]
+    name: Annotated[str, Field(max_length=64, description="Name of a tool.", json_schema_extra={"x-tool": True})]
 
 
 class SourceList(Arguments):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from interlock.records.fields import Field
-from interlock.records.filters import MAX_CONDITIONS, MAX_TEXT, MAX_VALUES
+from interlock.records.filters import MAX_ANY, MAX_CONDITIONS, MAX_TEXT, MAX_VALUES
 from interlock.records.kinds import FIELDS
 
 FIELD_NAMES: dict[str, list[str]] = {kind: sorted(fields) for kind, fields in FIELDS.items()}
@@ -69,10 +69,12 @@ def filter_schema(kind: str) -> dict[str, Any]:
         if field.operators:
             groups.setdefault((field.type, field.values, field.refers), []).append(field)
     conditions = [schema for fields in groups.values() for schema in _conditions(fields)]
-    any_of = _object({"any": {"type": "array", "items": {"anyOf": conditions}, "minItems": 1, "maxItems": 8}}, ["any"])
+    any_of = _object(
+        {"any": {"type": "array", "items": {"anyOf": conditions}, "minItems": 1, "maxItems": MAX_ANY}}, ["any"]
+    )
     return {
         "type": "array",
-        "maxItems": MAX_CONDITIONS // 8,
+        "maxItems": MAX_CONDITIONS,
         "description": "Conditions that all hold: {field, op, value}, or {any: [conditions]}.",
         "items": {"anyOf": [*conditions, any_of]},
         "x-filter": kind,
