@@ -67,6 +67,8 @@ def build_rest(runtime: Runtime, around: Callable[[], AbstractAsyncContextManage
 
     @app.exception_handler(HTTPException)
     async def http(_request: Request, error: HTTPException) -> Response:
+        if error.status_code == 400:  # the framework's word for a body that it cannot read
+            return _response(answers.of_problem(answers.bad_json("is not JSON")))
         slug = Slug.NOT_FOUND if error.status_code == 404 else Slug.INVALID_ARGUMENT
         found = Problem(slug, str(error.detail), next_step="GET /openapi.json lists what there is.")
         body = {**found.body(), "status": error.status_code}

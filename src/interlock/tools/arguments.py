@@ -28,12 +28,12 @@ def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-Whole = Annotated[int, BeforeValidator(_whole)]
+WHOLE = BeforeValidator(_whole)  # stands last: a validator before the bounds would hide them from the schema
 
 SourceName = Annotated[str | None, Field(max_length=32, description="One source; source_list names them.")]
-Cursor = Annotated[str | None, Field(max_length=2048, description="From page.cursor of the last answer.")]
+Cursor = Annotated[str | None, Field(min_length=1, max_length=2048, description="From page.cursor of the last answer.")]
 MaxAge = Annotated[
-    Whole, Field(ge=0, le=86_400, description="Accept a cached answer up to this many seconds old; 0 is live.")
+    int, Field(ge=0, le=86_400, description="Accept a cached answer up to this many seconds old; 0 is live."), WHOLE
 ]
 Key = Annotated[
     str | None,
@@ -83,7 +83,7 @@ class Search(Arguments):
     detail: Annotated[
         Literal["compact", "full"], Field(description="full: every readable field and the evidence of flags.")
     ] = "compact"
-    limit: Annotated[Whole, Field(ge=1, le=100)] = 20
+    limit: Annotated[int, Field(ge=1, le=100), WHOLE] = 20
     cursor: Cursor = None
     max_age_s: MaxAge = 0
 
@@ -118,7 +118,7 @@ class CiRelated(Arguments):
         Literal["needs", "needed_by", "both"],
         Field(description="needs: what this CI is the subject of (depends_on, runs_on). needed_by: the reverse."),
     ] = "both"
-    limit: Annotated[Whole, Field(ge=1, le=100)] = 50
+    limit: Annotated[int, Field(ge=1, le=100), WHOLE] = 50
     cursor: Cursor = None
     max_age_s: MaxAge = 0
 
@@ -133,7 +133,7 @@ class JournalList(Arguments):
     visibility: Annotated[
         Literal["public", "internal", "all"], Field(description="public is what the caller can read.")
     ] = "all"
-    limit: Annotated[Whole, Field(ge=1, le=50)] = 10
+    limit: Annotated[int, Field(ge=1, le=50), WHOLE] = 10
     cursor: Cursor = None
 
 
@@ -141,7 +141,7 @@ class DirectoryFind(Arguments):
     kind: Annotated[Literal["person", "group"], Field(description="What to look for.")]
     text: Annotated[str, Field(min_length=1, max_length=100, pattern=r"\S", description="Name, account or mail.")]
     source: SourceName = None
-    limit: Annotated[Whole, Field(ge=1, le=50)] = 10
+    limit: Annotated[int, Field(ge=1, le=50), WHOLE] = 10
 
 
 class TaxonomyValues(Arguments):
