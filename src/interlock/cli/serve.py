@@ -113,6 +113,7 @@ async def _http(config: Config) -> None:
 
     from interlock.clock import SystemClock
     from interlock.faces.app import build_app
+    from interlock.faces.lean import LeanProtocol
     from interlock.gateway.runtime import open_runtime
 
     clock = SystemClock()
@@ -128,6 +129,7 @@ async def _http(config: Config) -> None:
             server_header=False,
             proxy_headers=False,  # nobody's address is looked at
             ws="none",
+            http=LeanProtocol,
         )
         server = uvicorn.Server(options)
         # uvicorn's own handlers raise the signal anew once it has stopped, which would end the process before
