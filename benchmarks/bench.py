@@ -99,10 +99,10 @@ class Bench:
         )
         return Server(name, pid, Target(stand.port, asks), lambda answer: answer["data"]["number"] == NUMBER)
 
-    async def window(self, server: Server, concurrency: int) -> Window:
+    async def window(self, server: Server, concurrency: int, warm_s: float) -> Window:
         """One window. Raises LoadError or RuntimeError when what was measured is not the right answer."""
         cpu = partial(processes.cpu_seconds, server.pid)
-        found = await drive(server.target, concurrency, self.seconds, cpu=cpu)
+        found = await drive(server.target, concurrency, self.seconds, warm_s=warm_s, cpu=cpu)
         if not server.right(json.loads(found.body)):
             raise RuntimeError(f"{server.name} answered something else: {found.body[:2000]!r}")
         self.windows.append(
@@ -122,10 +122,12 @@ class Bench:
         )
         return found
 
-    async def alternate(self, servers: Sequence[Server], concurrency: int) -> list[list[Window]]:
+    async def alternate(
+        self, servers: Sequence[Server], concurrency: int, *, warm_s: float = 1.0
+    ) -> list[list[Window]]:
         """Rounds of one window each: A B A B A B. The windows of every server."""
         found: list[list[Window]] = [[] for _ in servers]
         for _ in range(self.rounds):
             for index, server in enumerate(servers):
-                found[index].append(await self.window(server, concurrency))
+                found[index].append(await self.window(server, concurrency, warm_s))
         return found

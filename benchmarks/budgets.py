@@ -129,8 +129,11 @@ async def b3(bench: Bench) -> list[Row]:
 
 
 async def b5(bench: Bench) -> list[Row]:
-    server = bench.reader("slow", prefix="/slow", agents=SLOW_AGENTS)
-    (windows,) = await bench.alternate([server], SLOW_AGENTS)
+    # One slot in sixteen is kept for settling writes, so 256 callers at once need a few more than 256.
+    source = {"limits": {"concurrency": SLOW_AGENTS * 9 // 8, "per_second": None, "queue": 1024}}
+    server = bench.reader("slow", prefix="/slow", agents=SLOW_AGENTS, source=source)
+    # 256 agents log in and connect at once: that burst is over before the window begins.
+    (windows,) = await bench.alternate([server], SLOW_AGENTS, warm_s=4.0)
     ideal = SLOW_AGENTS / SLOW_S
     return [
         at_least(

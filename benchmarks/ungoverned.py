@@ -21,6 +21,7 @@ from prometheus_client import CollectorRegistry
 from interlock.clock import SystemClock
 from interlock.config import Config, load_config
 from interlock.faces.app import build_app
+from interlock.faces.lean import LeanProtocol
 from interlock.gateway.budget import Budgets
 from interlock.gateway.context import Context
 from interlock.gateway.cursors import Cursors
@@ -113,6 +114,9 @@ async def serve(config: Config) -> None:
             access_log=False,
             log_config=None,
             server_header=False,
+            http=LeanProtocol,
+            proxy_headers=False,
+            ws="none",
         )
         await uvicorn.Server(options).serve()
 

@@ -14,8 +14,7 @@ stop() {
 trap stop EXIT INT TERM
 
 for client in pysnow aiosnow; do
-    "$python" -m venv "$work/$client"
-    "$work/$client/bin/pip" install -q --disable-pip-version-check -r "$here/requirements-$client.txt"
+    "$here/../venv" "$work/$client" -r "$here/requirements-$client.txt"
 done
 
 cd "$root"

@@ -269,7 +269,6 @@ class ServiceNowAdapter(RestAdapter):
                 await self._learn(kind, table, unknown)
 
     async def _learn(self, kind: str, table: str, columns: Sequence[str]) -> None:
-        spec = self.spec(kind)
         for column in columns:
             if (table, column) in self._trusted:
                 continue

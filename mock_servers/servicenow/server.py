@@ -158,7 +158,7 @@ async def _listening(app: App, host: str, port: int, tls: Mapping[str, str]) -> 
     config.load()
     state = ServerState()
     listener = socket.create_server((host, port), backlog=512)
-    # asyncio does this only for sockets that name their protocol; without it each answer waits 40 ms for an ACK.
+    # asyncio sets this only on sockets that name their protocol; without it small answers wait 40 ms.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     server = await loop.create_server(
         lambda: _Protocol(config, state, {}, _loop=loop), sock=listener, ssl=config.ssl, backlog=512

@@ -195,7 +195,7 @@ class Metrics:
         self.held = Gauge("interlock_writes_held", "Writes that wait for a person.", registry=registry)
         self.ledger_entries = Counter("interlock_ledger_entries", "Entries appended.", registry=registry)
         self.ledger_failures = Counter(
-            "interlock_ledger_failures", "Entries that could not be committed.", registry=registry
+            "interlock_ledger_failures", "Entries of reads that could not be written.", registry=registry
         )
         self.source_calls = Counter(
             "interlock_source_calls", "Calls sent to a source.", ["source", "operation", "outcome"], registry=registry

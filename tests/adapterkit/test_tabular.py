@@ -83,7 +83,7 @@ def test_the_delimiter_is_found(tmp_path: Path, delimiter: str) -> None:
     assert [list(row.values()) for row in rows(path)] == [["INC1", "a,b;c", "1"], ["INC2", None, "2"]]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(deadline=None)
 @given(
     st.lists(
         st.lists(

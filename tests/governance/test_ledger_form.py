@@ -37,7 +37,7 @@ entries = st.builds(
 
 
 @given(entries, st.integers(min_value=1, max_value=2**53))
-@settings(max_examples=200, deadline=None)
+@settings(deadline=None)
 def test_the_bytes_are_those_of_the_documented_form(entry: Entry, seq: int) -> None:
     body = canonical(entry, "abcd", seq, GENESIS, {"arguments": "00"})
     found = json.loads(body)
@@ -50,7 +50,7 @@ def test_the_bytes_are_those_of_the_documented_form(entry: Entry, seq: int) -> N
 
 
 @given(entries)
-@settings(max_examples=50, deadline=None)
+@settings(deadline=None)
 def test_equal_entries_have_equal_bytes_whatever_the_order_of_their_members(entry: Entry) -> None:
     turned = dict(reversed(list(entry.versions.items())))
     other = Entry(

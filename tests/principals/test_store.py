@@ -202,7 +202,7 @@ _CLAUSES = _CONDITIONS | st.lists(_CONDITIONS, min_size=1, max_size=3).map(lambd
 
 
 @given(st.lists(_CLAUSES, max_size=5).map(tuple), st.frozensets(st.sampled_from(sorted(FIELDS["incident"]))))
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None)
 def test_any_scope_survives_the_file(clauses: tuple[Condition | AnyOf, ...], hidden: frozenset[str]) -> None:
     agent = replace(AGENT, scopes={"incident": Scope(clauses, hidden), "ci": Scope()})
     assert documents.read("triage", "agent", "active", documents.write(agent), FIELDS) == agent

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.sources.source_bench import Bench, FakeMapping
 
+from interlock.clock import ManualClock
 from interlock.config import Cache, Limits
+from interlock.config.load import read_config
+from interlock.records.filters import Query
 from interlock.records.problems import Problem, Slug
 from interlock.sources.answers import Effect
+from interlock.sources.opening import open_sources
+from interlock.telemetry import silent_telemetry
 
 
 async def test_max_age_zero_always_reads() -> None:
@@ -270,3 +277,31 @@ async def test_mapping_questions() -> None:
     assert bench.source.writable("incident") == {"title", "state", "assignee", "external_id"}
     assert bench.source.missing("incident", {}) == ["title"]
     assert bench.source.norm("incident", {"title": "x" * 20}) == {"title": "x" * 10}
+
+
+async def test_what_comes_from_an_export_is_as_old_as_the_export(tmp_path: Path) -> None:
+    file = tmp_path / "incident.csv"
+    file.write_text("number,short_description\nINC1,Printer\n", encoding="utf-8")
+    os.utime(file, (1_600_000_000, 1_600_000_000))
+    settings = {"folder": str(tmp_path), "files": {"incident": {"file": "incident.csv", "key": "number"}}}
+    mapping = {"incident": {"fields": {"number": {"read": "number"}}}, "ci": None, "person": None, "group": None}
+    config = read_config(
+        {
+            "sources": {
+                "files": {
+                    "adapter": "export",
+                    "environment": "test",
+                    "settings": settings,
+                    "mapping": mapping,
+                }
+            }
+        },
+        tmp_path,
+    )
+    clock = ManualClock(1_700_000_000.0)
+    sources = await open_sources(config, clock, silent_telemetry(clock))
+    fetched = await sources["files"].get("incident", "INC1", max_age_s=60)
+    found = await sources["files"].search("incident", Query())
+    assert (fetched.origin, fetched.observed_at) == ("snapshot", 1_600_000_000)
+    assert (found.origin, found.observed_at) == ("snapshot", 1_600_000_000)
+    await sources.close()

@@ -37,7 +37,7 @@ async def test_pushed_search_reads_no_more_than_asked() -> None:
     assert not page.truncated
 
 
-@settings(max_examples=60, deadline=None)
+@settings(deadline=None)
 @given(rows=st.integers(0, 350), limit=st.integers(1, 40), scan=st.integers(1, 400), checked=st.booleans())
 async def test_pages_together_are_a_full_scan(rows: int, limit: int, scan: int, checked: bool) -> None:
     bench = Bench(rows=rows, mapping=FakeMapping(), scan_limit=scan)

@@ -8,7 +8,7 @@ codes, zones and escaping never stand in an adapter's code.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from interlock.adapterkit.native import Native, NativeNote, NativeWrite, Page, Plan, Written
 from interlock.records.taxonomy import Choice
@@ -40,3 +40,11 @@ class Adapter(Protocol):
 
     async def choices(self, kind: str, field: str) -> list[Choice]:
         """Live values of a canonical field; raises unsupported when the source cannot tell."""
+
+
+@runtime_checkable
+class Snapshots(Protocol):
+    """An adapter whose data were taken at some moment and do not change until the next: exports."""
+
+    async def exported_at(self, kind: str) -> float:
+        """When the data of a kind were taken, epoch seconds; what is read from it is that old."""

@@ -29,6 +29,8 @@ from interlock.records.refs import Ref
 
 _NO_HANDLES: MappingType[str, str] = {}
 _REMEMBERED = 256
+_PLANS = 256
+_SHORT = 3000
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class Mapping:
     version: str | None  # native column of the record's version
     _columns: MappingType[str, tuple[str, ...]]
     _asked: dict[tuple[str, ...] | None, tuple[str, ...]] = field(default_factory=dict)
+    _plans: dict[Query, Plan] = field(default_factory=dict)
 
     @property
     def kind(self) -> str:
@@ -207,7 +210,14 @@ class Mapping:
 
     def plan(self, query: Query) -> Plan:
         """A canonical query in this source's terms; see interlock.adapterkit.plan."""
-        return self.planner.plan(query)
+        found = self._plans.get(query)
+        if found is None:
+            found = self.planner.plan(query)
+            if len(self._plans) >= _PLANS:
+                self._plans.clear()
+            if len(repr(query)) <= _SHORT:  # what agents ask is repeated; what is huge is not kept
+                self._plans[query] = found
+        return found
 
     def holds_text(self, text: str, record: MappingType[str, Any]) -> bool:
         """The check of a text search afterwards: every word occurs in some text of the record."""

@@ -37,7 +37,7 @@ def list_command(folder: Folders = None) -> None:
 @app.command("try")
 def try_command(
     name: Annotated[str, typer.Argument(help="Name or folder of the adapter.")],
-    native: Annotated[str, typer.Option("--native", help="A native row as JSON.")] = "{}",
+    native: Annotated[str | None, typer.Option("--native", help="A native row as JSON.")] = None,
     kind: Annotated[str, typer.Option("--kind", help="Kind of record.")] = "incident",
     changes: Annotated[str | None, typer.Option("--changes", help="Canonical changes as JSON, to encode.")] = None,
     filter: Annotated[str | None, typer.Option("--filter", help="A canonical filter as JSON.")] = None,  # noqa: A002
@@ -57,7 +57,7 @@ def try_command(
     if kind not in product.mappings:
         raise invalid("--kind", kind, f"is not mapped by {name}", f"Kinds: {', '.join(sorted(product.mappings))}.")
     mapping = product.mappings[kind]
-    record = mapping.decode(_object(native, "--native"))
+    record = mapping.decode(_object(native, "--native")) if native is not None else {}
     back = _object(changes, "--changes") if changes is not None else _writable(mapping, record)
     try:
         encoded: Any = mapping.encode(back, "update")
@@ -106,7 +106,8 @@ def _list(text: str, option: str) -> list[dict[str, Any]]:
 
 def _writable(mapping: Any, record: dict[str, Any]) -> dict[str, Any]:
     """The part of a decoded record that this source can write: what a round trip would send."""
-    return {name: value for name, value in record.items() if name in mapping.writable and value != "unmapped"}
+    can = {name for name, use in mapping.fields.items() if use.writable}
+    return {name: value for name, value in record.items() if name in can and value != "unmapped"}
 
 
 def _guess(record: dict[str, Any], fields: Any) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from interlock.places import place
-from interlock.records.problems import Problem, Slug
+from interlock.records.problems import Problem, Slug, invalid
 
 
 def demo(
@@ -23,6 +23,8 @@ def demo(
     state: Annotated[Path | None, typer.Option("--state", help="State folder; a temporary one if left out.")] = None,
 ) -> None:
     """Start an enterprise, a ServiceNow and a gateway on free ports, and let an agent triage."""
+    if state is not None and state.is_dir() and any(state.iterdir()):
+        raise invalid("--state", str(state), "holds the state of an earlier run", "Name a folder that is empty or new.")
     sys.path.insert(0, str(place("mock_servers").parent))
     try:
         if data is not None:

@@ -77,10 +77,10 @@ async def _one(found: Any, state: Path | None, keep: bool) -> bool:
             by_files = await _all(desk.runtime.sources["files"])
             same = _compare(by_snow, by_files)
             good = [same]
-            default = _profile(found, {})
+            default = _profile(found, own_matrix=False)
             good.append(_table(found, "default matrix", expectations(found), _count(by_snow, default, dataset.as_of)))
-            if own := found.own_matrix():
-                profile = _profile(found, own)
+            if found.own_matrix():
+                profile = _profile(found, own_matrix=True)
                 counted = _count(by_files, profile, dataset.as_of)
                 expected = expectations(found, None, own_matrix=True)
                 good.append(_table(found, "the instance's own matrix", expected, counted))
@@ -132,14 +132,10 @@ def masked(value: Any) -> Any:
     return value
 
 
-def _profile(found: Any, matrix: dict[str, dict[str, str]]) -> Profile:
+def _profile(found: Any, *, own_matrix: bool) -> Profile:
     profile = Profile.default()
     for name in ("snow", "files"):
-        declared: dict[str, Any] = dict(found.description.quality)
-        if matrix:
-            declared["priority"] = matrix
-        if declared:
-            profile = profile.merge({"incident": {"sources": {name: declared}}})
+        profile = profile.merge(found.profile_changes(name, own_matrix=own_matrix))
     return profile
 
 

@@ -19,6 +19,7 @@ from interlock.clock import SystemClock
 from interlock.config import Config
 from interlock.config.load import read_config
 from interlock.faces.app import build_app
+from interlock.faces.lean import LeanProtocol
 from interlock.gateway.runtime import Runtime, open_runtime
 from interlock.telemetry import silent_telemetry
 
@@ -74,7 +75,9 @@ async def opened(config: Config) -> AsyncIterator[Desk]:
     """The gateway of a configuration, served on a free port of this machine."""
     telemetry = silent_telemetry(SystemClock())
     async with open_runtime(config, telemetry) as runtime:
-        options = uvicorn.Config(build_app(runtime), host="127.0.0.1", port=0, log_level="warning", access_log=False)
+        options = uvicorn.Config(
+            build_app(runtime), host="127.0.0.1", port=0, log_level="warning", access_log=False, http=LeanProtocol
+        )
         server = uvicorn.Server(options)
         server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
         task = asyncio.create_task(server.serve())

@@ -53,7 +53,7 @@ async def run_story(size: int, seed: int, state: Path | None, keep: bool) -> boo
         }
         config = config_for({"snow": source}, place, times.to_text(estate.as_of), profile("snow"))
         async with opened(config) as desk:
-            _say(f"  ServiceNow (mock): {mock.url}    gateway: {desk.url}  (REST /v1/tools, MCP /mcp)\n")
+            _say(f"  ServiceNow (mock): {mock.url}    gateway: {desk.url}  (REST /v1/tools, MCP /mcp)")
             groups = ", ".join(f'"snow:group:{name}"' for name in SCOPE_GROUPS)
             key = desk.agent(AGENT.replace("GROUPS", groups))
             token = desk.people("maria.approver", "Maria Approver", ("approver",))

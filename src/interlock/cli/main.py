@@ -49,7 +49,9 @@ def main() -> None:
     except Problem as problem:
         console = Console(stderr=True, soft_wrap=True, highlight=False)
         console.print("[bold red]error:[/] ", end="")
-        console.print(problem.detail, markup=False)
+        given = str(problem.value) if isinstance(problem.value, str | int) else ""
+        told = f" (given: {given})" if given and given not in problem.detail else ""
+        console.print(f"{problem.detail}{told}", markup=False)
         if problem.next_step:
             console.print(f"  {problem.next_step}", markup=False)
         sys.exit(1)

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from interlock.config import Config, load_config
+from interlock.records.problems import Problem, Slug
 
 CONFIG = Path("interlock.yaml")
 
@@ -29,6 +30,14 @@ if not out.is_terminal:
 
 def config_of(path: Path) -> Config:
     """The configuration. Raises Problem naming file, key and way out."""
+    if not path.exists():
+        raise Problem(
+            Slug.INVALID_ARGUMENT,
+            f"there is no configuration {path}",
+            field="config",
+            value=str(path),
+            next_step="Write one (`interlock serve --help` shows how), or name yours with --config.",
+        )
     return load_config(path)
 
 

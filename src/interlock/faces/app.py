@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from interlock.faces.door import App, Door
+from interlock.faces.mcp_tools import McpTools, gateway_tools
 from interlock.faces.rest import build_rest
 from interlock.gateway.runtime import Runtime
 
@@ -15,8 +16,9 @@ from interlock.gateway.runtime import Runtime
 class LateMcp:
     """The SDK face, imported and started at the first message that needs it: it is a third of a cold start."""
 
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
+    def __init__(self, tools: McpTools, hosts: tuple[str, ...]) -> None:
+        self._tools = tools
+        self._hosts = hosts
         self._stop = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._started: asyncio.Future[App] | None = None
@@ -42,13 +44,20 @@ class LateMcp:
         """Enter and leave the SDK's task group in one task, as it demands."""
         from interlock.faces.mcp_sdk import HttpMcp, agent_of_request, build_server
 
-        face = HttpMcp(build_server(self._runtime, agent_of_request), list(self._runtime.hosts))
-        async with face.running():
-            started.set_result(face)
-            await self._stop.wait()
+        try:
+            face = HttpMcp(build_server(self._tools, agent_of_request), self._hosts)
+            async with face.running():
+                started.set_result(face)
+                await self._stop.wait()
+        except Exception as error:
+            if started.done():
+                raise
+            self._started = None  # the next message tries again
+            started.set_exception(error)
 
 
 def build_app(runtime: Runtime, *, thin: bool = True) -> App:
     """REST, MCP, health and metrics of an open gateway."""
-    mcp = LateMcp(runtime)
-    return Door(runtime, build_rest(runtime, mcp.running), mcp, thin=thin)
+    tools = gateway_tools(runtime)
+    mcp = LateMcp(tools, runtime.hosts)
+    return Door(runtime, build_rest(runtime, mcp.running), mcp, tools, thin=thin)

@@ -1,8 +1,8 @@
 """The front door: a thin ASGI app that answers the hottest requests itself and hands all others on.
 
 Hot are ``POST /v1/tools/{tool}`` and, on ``/mcp``, ``tools/call`` and ``tools/list``. They go through the
-same ``Pipeline.handle`` as everything else; only frameworks are skipped. ``INTERLOCK_DOOR=off`` is for the
-test that sends the same requests both ways and compares.
+same ``Pipeline.handle`` as everything else; only frameworks are skipped. ``thin=False`` hands everything on:
+a test sends the same requests both ways and compares.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import orjson
 
 from interlock.faces import answers, identity
 from interlock.faces.mcp_thin import ThinMcp
+from interlock.faces.mcp_tools import McpTools
 from interlock.gateway.runtime import Runtime
 from interlock.records.problems import Problem, Slug
 
@@ -21,76 +22,98 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+Answer = tuple[int, bytes, Headers]
+"""Status, body, headers."""
 
 MAX_BODY = 1_000_000
 _TOOLS = "/v1/tools/"
+_MCP = frozenset({"/mcp", "/mcp/"})
 
 
 class Door:
     """Routes by path; ``rest`` and ``mcp`` are the full faces behind it."""
 
-    def __init__(self, runtime: Runtime, rest: App, mcp: App, *, thin: bool = True) -> None:
+    def __init__(self, runtime: Runtime, rest: App, mcp: App, tools: McpTools, *, thin: bool = True) -> None:
         self._runtime = runtime
         self._rest = rest
         self._mcp = mcp
         self._thin = thin
-        self._thin_mcp = ThinMcp(runtime)
+        self._thin_mcp = ThinMcp(tools, runtime.knows_host)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._rest(scope, receive, send)
             return
         path: str = scope["path"]
-        if path.startswith(_TOOLS) and scope["method"] == "POST" and self._thin:
-            status, body, headers = await self._tool(path[len(_TOOLS) :], scope, receive)
-            await send({"type": "http.response.start", "status": status, "headers": headers})
-            await send({"type": "http.response.body", "body": body})
-            return
-        if path == "/mcp" or path == "/mcp/":
+        if path in _MCP:
             await self._mcp_request(scope, receive, send)
-            return
-        await self._rest(scope, receive, send)
+        elif self._thin and scope["method"] == "POST" and path.startswith(_TOOLS):
+            try:
+                answer = await self._tool(path, scope["headers"], await read_body(receive))
+            except Problem as problem:
+                answer = answers.of_problem(problem)
+            await _send(send, answer)
+        else:
+            await self._rest(scope, receive, send)
 
-    async def _tool(self, name: str, scope: Scope, receive: Receive) -> tuple[int, bytes, list[tuple[bytes, bytes]]]:
+    def is_hot(self, path: str) -> bool:
+        """Whether a POST to this path may be answered without ASGI (see ``lean``)."""
+        return self._thin and (path in _MCP or (path.startswith(_TOOLS) and "?" not in path and "%" not in path))
+
+    async def hot(self, path: str, headers: Headers, raw: bytes) -> Answer | None:
+        """Answer a hot POST, or None: it has to go through ASGI."""
+        if path.startswith(_TOOLS):
+            return await self._tool(path, headers, raw)
         try:
-            raw = await read_body(receive)
-            return await call_tool(
-                self._runtime, name, header(scope, b"authorization"), header(scope, b"content-type"), raw
-            )
+            agent = identity.agent(self._runtime.principals, header(headers, b"authorization"))
         except Problem as problem:
             return answers.of_problem(problem)
+        reply = await self._thin_mcp.answer(agent, headers, raw)
+        return None if reply is None else _ok(reply)
+
+    async def _tool(self, path: str, headers: Headers, raw: bytes) -> Answer:
+        name = path[len(_TOOLS) :]
+        return await call_tool(
+            self._runtime, name, header(headers, b"authorization"), header(headers, b"content-type"), raw
+        )
 
     async def _mcp_request(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            agent = identity.agent(self._runtime.principals, header(scope, b"authorization"))
-        except Problem as problem:
-            status, body, headers = answers.of_problem(problem)
-            await send({"type": "http.response.start", "status": status, "headers": headers})
-            await send({"type": "http.response.body", "body": body})
-            return
-        scope["interlock.agent"] = agent
-        if scope["method"] != "POST":
-            await self._mcp(scope, receive, send)
-            return
-        try:
+            agent = identity.agent(self._runtime.principals, header(scope["headers"], b"authorization"))
+            scope["headers"] = _stripped(scope["headers"])
+            scope["interlock.agent"] = agent
+            if scope["method"] != "POST":
+                await self._mcp(scope, receive, send)
+                return
             raw = await read_body(receive)
         except Problem as problem:
-            status, body, headers = answers.of_problem(problem)
-            await send({"type": "http.response.start", "status": status, "headers": headers})
-            await send({"type": "http.response.body", "body": body})
+            await _send(send, answers.of_problem(problem))
             return
-        if self._thin and (reply := await self._thin_mcp.answer(agent, scope, raw)) is not None:
-            await send(
-                {"type": "http.response.start", "status": 200, "headers": answers.headers(200, reply, answers.JSON, [])}
-            )
-            await send({"type": "http.response.body", "body": reply})
+        if self._thin and (reply := await self._thin_mcp.answer(agent, scope["headers"], raw)) is not None:
+            await _send(send, _ok(reply))
             return
         await self._mcp(scope, _again(raw, receive), send)
 
 
+def _stripped(headers: Headers) -> Headers:
+    """The parser leaves white space behind values, which HTTP says is no part of them."""
+    return [(name, value.strip(b" \t")) for name, value in headers]
+
+
+def _ok(body: bytes) -> Answer:
+    return 200, body, answers.headers(200, body, answers.JSON, [])
+
+
+async def _send(send: Send, answer: Answer) -> None:
+    status, body, headers = answer
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
 async def call_tool(
     runtime: Runtime, name: str, authorization: str | None, content_type: str | None, raw: bytes
-) -> tuple[int, bytes, list[tuple[bytes, bytes]]]:
+) -> Answer:
     """Answer ``POST /v1/tools/{name}``; both REST ways end here."""
     try:
         agent = identity.agent(runtime.principals, authorization)
@@ -107,9 +130,9 @@ async def call_tool(
     return answers.rest(await runtime.pipeline.handle(agent, name, arguments, "rest"))
 
 
-def header(scope: Scope, name: bytes) -> str | None:
+def header(headers: Headers, name: bytes) -> str | None:
     """The first header of that (lower-case) name."""
-    for key, value in scope["headers"]:
+    for key, value in headers:
         if key == name:
             return str(value.decode("latin-1"))
     return None

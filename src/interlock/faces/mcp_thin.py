@@ -7,18 +7,14 @@ both ways and compares the answers. Wire facts: MCP 2026-07-28 and, stateless, 2
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import orjson
 
 from interlock import __version__
-from interlock.faces.answers import mcp_result
-from interlock.gateway.describe import usable
-from interlock.gateway.runtime import Runtime
+from interlock.faces.mcp_tools import McpTools
 from interlock.principals.models import Agent
-from interlock.tools.catalogue import BY_NAME
-from interlock.tools.contracts import listed
 
 MODERN = "2026-07-28"
 LEGACY = frozenset({"2025-03-26", "2025-06-18", "2025-11-25"})
@@ -31,19 +27,25 @@ _CAPABILITIES_KEY = "io.modelcontextprotocol/clientCapabilities"
 _SERVER_KEY = "io.modelcontextprotocol/serverInfo"
 _ROUTING = (b"mcp-protocol-version", b"mcp-method", b"mcp-name")
 
+_CLIENT_KEY = "io.modelcontextprotocol/clientInfo"
+_JUDGED = frozenset({"progressToken", "io.modelcontextprotocol/logLevel"})
+_JSON = "application/json"
+_BOTH = frozenset({f"{_JSON}, text/event-stream", f"{_JSON},text/event-stream", f"text/event-stream, {_JSON}"})
+
 SERVER_INFO = {"name": NAME, "version": __version__}
 
 
 class ThinMcp:
     """Answers what it can as bytes; None means: let the SDK do it."""
 
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
+    def __init__(self, tools: McpTools, knows_host: Callable[[str], bool]) -> None:
+        self._tools = tools
+        self._knows_host = knows_host
         self._lists: dict[tuple[str, ...], bytes] = {}
 
-    async def answer(self, agent: Agent, scope: MutableMapping[str, Any], raw: bytes) -> bytes | None:
+    async def answer(self, agent: Agent, raw_headers: list[tuple[bytes, bytes]], raw: bytes) -> bytes | None:
         """The JSON-RPC answer to a plain tools/call or tools/list."""
-        headers = _headers(scope["headers"])
+        headers = _headers(raw_headers)
         if headers is None or not self._plain(headers):
             return None
         try:
@@ -57,8 +59,11 @@ class ThinMcp:
             return None
         version = headers.get(b"mcp-protocol-version")
         modern = version == MODERN
+        meta = params.get("_meta", {})
+        if not isinstance(meta, dict) or not meta.keys().isdisjoint(_JUDGED):
+            return None
         if modern:
-            if not _envelope_agrees(headers, str(method), params):
+            if not _envelope_agrees(headers, method, params, meta):
                 return None
         elif version not in LEGACY or b"mcp-session-id" in headers:
             return None
@@ -71,31 +76,34 @@ class ThinMcp:
         return None if result is None else b'{"jsonrpc":"2.0","id":' + orjson.dumps(id) + b',"result":' + result + b"}"
 
     def _plain(self, headers: Mapping[bytes, str]) -> bool:
-        accept = headers.get(b"accept", "")
-        content = headers.get(b"content-type", "").partition(";")[0].strip().lower()
-        if "application/json" not in accept or content != "application/json":
+        accept = headers.get(b"accept")
+        if accept not in _BOTH and not (accept == _JSON and headers.get(b"mcp-protocol-version") == MODERN):
             return False
-        if "text/event-stream" not in accept and headers.get(b"mcp-protocol-version") != MODERN:
+        if headers.get(b"content-type", "").partition(";")[0] != _JSON:
             return False
-        return b"origin" not in headers and self._runtime.knows_host(headers.get(b"host", ""))
+        return b"origin" not in headers and self._knows_host(headers.get(b"host", ""))
 
     async def _call(self, agent: Agent, params: dict[str, Any], modern: bool) -> bytes | None:
         name, arguments = params.get("name"), params.get("arguments", {})
-        if name not in BY_NAME or not isinstance(arguments, dict) or params.keys() - {"name", "arguments", "_meta"}:
+        if (
+            not isinstance(name, str)
+            or name not in self._tools.plain
+            or not isinstance(arguments, dict)
+            or params.keys() - {"name", "arguments", "_meta"}
+        ):
             return None
-        reply = await self._runtime.pipeline.handle(agent, name, arguments, "mcp")
-        result = mcp_result(reply)
+        result = await self._tools.call(agent, name, arguments)
         if modern:
             result["resultType"] = "complete"
             result["_meta"] = {**result.get("_meta", {}), _SERVER_KEY: SERVER_INFO}
         return orjson.dumps(result)
 
     def _list(self, agent: Agent, modern: bool) -> bytes:
-        names = usable(agent)
+        names = self._tools.usable(agent)
         key = (MODERN if modern else "", *names)
         found = self._lists.get(key)
         if found is None:
-            result: dict[str, Any] = {"tools": tool_list(names)}
+            result: dict[str, Any] = {"tools": self._tools.listed(agent)}
             if modern:
                 result.update(
                     resultType="complete",
@@ -109,11 +117,6 @@ class ThinMcp:
         return found
 
 
-def tool_list(names: tuple[str, ...]) -> list[dict[str, Any]]:
-    """The entries of a tool list, as published in the contracts."""
-    return [listed(BY_NAME[name]) for name in names]
-
-
 def _headers(raw: list[tuple[bytes, bytes]]) -> dict[bytes, str] | None:
     """Headers by name, or None when one that decides anything stands twice or is a parameter header."""
     found: dict[bytes, str] = {}
@@ -122,16 +125,34 @@ def _headers(raw: list[tuple[bytes, bytes]]) -> dict[bytes, str] | None:
             return None
         if name.startswith(b"mcp-param-"):
             return None
-        found[name] = value.decode("latin-1")
+        found[name] = value.strip(b" \t").decode("latin-1")
     return found
 
 
-def _envelope_agrees(headers: Mapping[bytes, str], method: str, params: Mapping[str, Any]) -> bool:
-    meta = params.get("_meta")
+def _envelope_agrees(
+    headers: Mapping[bytes, str], method: object, params: Mapping[str, Any], meta: Mapping[str, Any]
+) -> bool:
     return (
-        isinstance(meta, dict)
-        and meta.get(_VERSION_KEY) == MODERN
-        and isinstance(meta.get(_CAPABILITIES_KEY), dict)
+        meta.get(_VERSION_KEY) == MODERN
+        and _plain_capabilities(meta.get(_CAPABILITIES_KEY))
+        and _plain_client(meta.get(_CLIENT_KEY, _NOBODY))
         and headers.get(b"mcp-method") == method
         and (method != "tools/call" or headers.get(b"mcp-name") == params.get("name"))
+    )
+
+
+_NOBODY = {"name": "", "version": ""}
+
+
+def _plain_client(info: object) -> bool:
+    """A name, a version, perhaps more words."""
+    return (
+        isinstance(info, dict) and "name" in info and "version" in info and all(type(v) is str for v in info.values())
+    )
+
+
+def _plain_capabilities(found: object) -> bool:
+    """Capabilities without options, or whose options have none."""
+    return isinstance(found, dict) and all(
+        type(one) is dict and all(option == {} for option in one.values()) for one in found.values()
     )

@@ -70,6 +70,7 @@ def _problems(*statuses: int) -> dict[str, Any]:
 
 def _operation(tool: Tool, schemas: dict[str, Any]) -> dict[str, Any]:
     answer = _lifted(output_schema(tool.name), schemas)
+    arguments = _lifted(input_schema(tool.name), schemas)
     responses = {"200": _body("The answer.", answer)}
     if tool.write:
         responses["202"] = _body("Held for a person.", answer)
@@ -79,7 +80,10 @@ def _operation(tool: Tool, schemas: dict[str, Any]) -> dict[str, Any]:
         "summary": tool.title,
         "description": tool.description,
         "security": _KEY,
-        "requestBody": {"required": True, "content": {_JSON: {"schema": _lifted(input_schema(tool.name), schemas)}}},
+        "requestBody": {
+            "required": bool(arguments.get("required")),  # no body is no arguments
+            "content": {_JSON: {"schema": arguments}},
+        },
         "responses": {**responses, **_problems(*statuses)},
     }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Annotated, Any
 
@@ -18,13 +18,12 @@ from interlock.faces import answers, identity
 from interlock.faces.door import call_tool, read_body
 from interlock.faces.openapi import document
 from interlock.gateway.describe import usable
-from interlock.gateway.receipts import current
+from interlock.gateway.receipts import current, seen_by
 from interlock.gateway.runtime import Runtime
+from interlock.principals.models import Agent
 from interlock.records.problems import Problem, Slug
-from interlock.tools.catalogue import BY_NAME, TOOLS
+from interlock.tools.catalogue import BY_NAME
 from interlock.tools.contracts import listed
-
-Handler = Callable[[Request], Awaitable[Response]]
 
 
 class Decision(BaseModel):
@@ -47,7 +46,9 @@ def build_rest(runtime: Runtime, around: Callable[[], AbstractAsyncContextManage
             async with around():
                 yield
 
-    app = FastAPI(title="Interlock", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Interlock", version=__version__, lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False
+    )
     app.openapi = lambda: document()  # type: ignore[method-assign]
 
     @app.exception_handler(Problem)
@@ -66,30 +67,31 @@ def build_rest(runtime: Runtime, around: Callable[[], AbstractAsyncContextManage
 
     @app.exception_handler(HTTPException)
     async def http(_request: Request, error: HTTPException) -> Response:
+        if error.status_code == 400:  # the framework's word for a body that it cannot read
+            return _response(answers.of_problem(answers.bad_json("is not JSON")))
         slug = Slug.NOT_FOUND if error.status_code == 404 else Slug.INVALID_ARGUMENT
         found = Problem(slug, str(error.detail), next_step="GET /openapi.json lists what there is.")
         body = {**found.body(), "status": error.status_code}
         headers = dict(error.headers or {})
         return Response(orjson.dumps(body), error.status_code, headers, media_type="application/problem+json")
 
-    for tool in TOOLS:
-        app.add_api_route(f"/v1/tools/{tool.name}", _tool(runtime, tool.name), methods=["POST"], name=tool.name)
+    _tools(app, runtime)
     _for_agents(app, runtime)
     _for_people(app, runtime)
     _for_machines(app, runtime)
     return app
 
 
-def _tool(runtime: Runtime, name: str) -> Handler:
-    async def call(request: Request) -> Response:
+def _tools(app: FastAPI, runtime: Runtime) -> None:
+    @app.post("/v1/tools/{name:path}")
+    async def call(request: Request, name: str) -> Response:
+        """Any name comes here, as at the door: who has no key learns nothing of which tools there are."""
         try:
             raw = await read_body(request.receive)
         except Problem as problem:
             return _response(answers.of_problem(problem))
         headers = request.headers
         return _response(await call_tool(runtime, name, headers.get("authorization"), headers.get("content-type"), raw))
-
-    return call
 
 
 def _for_agents(app: FastAPI, runtime: Runtime) -> None:
@@ -104,7 +106,7 @@ def _for_agents(app: FastAPI, runtime: Runtime) -> None:
         row = await runtime.journal.get(id)
         if row is None or (who.kind == "agent" and row.principal != who.id):
             raise Problem(Slug.NOT_FOUND, f"there is no receipt {id}", field="id", value=id)
-        return _json(current(row))
+        return _json(seen_by(who, row) if isinstance(who, Agent) else current(row))
 
 
 def _for_people(app: FastAPI, runtime: Runtime) -> None:

@@ -32,6 +32,7 @@ class Context:
     flags: list[str] = field(default_factory=list)
     verdict: Verdict | None = None
     outcome: str | None = None
+    receipt: dict[str, Any] | None = None  # of a write
 
     def given(self, name: str) -> Any:
         """An argument, or None where the tool has none of that name."""
@@ -65,12 +66,11 @@ def source_for(context: Context, sources: Mapping[str, Source], kind: str, named
             return sources[named]
         why = f"has no {kind} records" if named in sources else "is not a source"
         raise Problem(
-            Slug.INVALID_ARGUMENT,
+            Slug.NOT_FOUND,
             f"source: {named} {why}",
             field="source",
             value=named,
             next_step=f"Sources with {kind} records: {', '.join(able) or 'none'}.",
-            layer="argument",
         )
     if len(able) == 1:
         return sources[able[0]]

@@ -9,7 +9,7 @@ from interlock.principals.models import Agent
 from interlock.quality.judge import Judge
 from interlock.quality.profile import UNCHECKED
 from interlock.records.filters import AnyOf, Filter
-from interlock.records.problems import invalid
+from interlock.records.problems import Problem, Slug
 from interlock.sources.source import Source
 from interlock.tools.catalogue import BY_NAME, GENERAL
 from interlock.tools.contracts import input_schema, output_schema
@@ -27,7 +27,14 @@ _READ_ERRORS = (
     "source-denied",
     "source-fault",
 )
-_WRITE_ERRORS = (*_READ_ERRORS, "version-conflict", "unmapped-value", "idempotency-mismatch", "source-rejected")
+_WRITE_ERRORS = (
+    *_READ_ERRORS,
+    "version-conflict",
+    "wrong-state",
+    "unmapped-value",
+    "idempotency-mismatch",
+    "source-rejected",
+)
 
 
 def usable(agent: Agent) -> tuple[str, ...]:
@@ -69,12 +76,16 @@ def who(agent: Agent) -> dict[str, Any]:
 
 
 def describe_tool(name: str, agent: Agent, judge: Judge) -> dict[str, Any]:
-    """The answer of tool_describe. Raises invalid-argument for a tool the agent cannot use."""
+    """The answer of tool_describe. Raises not-found for a tool the agent cannot use."""
     names = usable(agent)
     if name not in names:
         near = get_close_matches(name, names, n=1)
-        raise invalid(
-            "name", name, "is not a tool of yours", f"Did you mean {near[0]}?" if near else "whoami lists them."
+        raise Problem(
+            Slug.NOT_FOUND,
+            f"name: {name} is not a tool of yours",
+            field="name",
+            value=name,
+            next_step=f"Did you mean {near[0]}?" if near else "whoami lists them.",
         )
     tool = BY_NAME[name]
     gates = {}
@@ -96,6 +107,14 @@ def describe_tool(name: str, agent: Agent, judge: Judge) -> dict[str, Any]:
     }
 
 
+def _health(source: Source) -> dict[str, Any]:
+    """How a source is, without the words of its last error: they may name records of others."""
+    health = source.health()
+    if error := health["last_error"]:
+        health["last_error"] = {name: error[name] for name in ("at", "operation", "slug")}
+    return health
+
+
 def source_entry(source: Source) -> dict[str, Any]:
     """One entry of source_list."""
     return {
@@ -104,6 +123,6 @@ def source_entry(source: Source) -> dict[str, Any]:
         "environment": source.environment,
         "kinds": sorted(source.kinds),
         "capabilities": dict(source.capabilities),
-        "health": source.health(),
+        "health": _health(source),
         "observed_at": None,
     }

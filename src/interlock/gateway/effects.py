@@ -24,9 +24,12 @@ from interlock.tools.arguments import IncidentChanges
 _CI_AGE_S = 300.0  # a write looks at the CI behind its ticket; this old is recent enough
 
 
+_OF_THE_CALL = frozenset({"idempotency_key", "dry_run"})
+
+
 def digest_of(tool: str, raw: Mapping[str, Any]) -> str:
-    """What an idempotency key is bound to: the tool and all arguments but the key itself."""
-    asked = {name: value for name, value in raw.items() if name != "idempotency_key" and value is not None}
+    """What an idempotency key is bound to: the tool and all arguments but those that are about the call itself."""
+    asked = {name: value for name, value in raw.items() if name not in _OF_THE_CALL and value is not None}
     return hashlib.sha256(orjson.dumps([tool, asked], option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
@@ -93,6 +96,9 @@ async def resolve(context: Context, source: Source, changes: dict[str, Any], hid
 
 async def _look_up(context: Context, source: Source, field: Field, text: str) -> Fetched:
     ref = Ref.parse(text, field.name)
+    if ref.kind not in field.refers:
+        kinds = " or ".join(field.refers)
+        raise invalid(field.name, text, f"names a {ref.kind}, but this needs a {kinds}", f"Pass the ref of a {kinds}.")
     if ref.source != source.name:
         raise invalid(
             field.name, text, f"is not in {source.name}", f"Find it there: directory_find, source {source.name}."

@@ -88,6 +88,8 @@ class Pipeline:
             except Problem as found:
                 # A read is not answered without its entry; a write has happened, and its receipt says so.
                 problem = found if context.tool.reads and problem is None else problem
+            except Exception:
+                log.exception("the entry of call %s failed", call_id)
             self._meters.count(context, problem, self._clock.now() - now)
         if problem is not None:
             body = {**problem.body(), "call_id": call_id}

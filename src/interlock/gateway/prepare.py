@@ -13,15 +13,17 @@ from interlock.gateway import render
 from interlock.gateway.context import Context, source_for
 from interlock.gateway.effects import Linked, asked_changes, ci_behind, resolve
 from interlock.gateway.reads import Reads
+from interlock.gateway.receipts import plain
 from interlock.gateway.scopes import admits, scope_of
 from interlock.gateway.versions import Images, merged_over
 from interlock.governance.authority import PolicyEngine, Request
-from interlock.governance.decide import Inputs, Reason, Verdict, decide
+from interlock.governance.decide import Authority, Inputs, Reason, Verdict, decide
 from interlock.principals.models import Scope
 from interlock.quality.judge import Judge, Judged, repairs
 from interlock.quality.profile import UNCHECKED
 from interlock.records.filters import excludes
 from interlock.records.problems import Problem, Slug
+from interlock.records.refs import Ref
 from interlock.sources.answers import Fetched
 from interlock.sources.source import Source
 
@@ -61,6 +63,7 @@ class Preparer:
         spec, arguments = context.tool.write, context.arguments
         assert spec is not None
         assert context.tool.kind is not None
+        authority = self.permit(context)
         kind = context.tool.kind
         changes = asked_changes(context)
         target: Fetched | None = None
@@ -72,7 +75,7 @@ class Preparer:
             _, scope, target = await self._reads.record(context, arguments.ref, kind, 0.0)
             assert context.source is not None
             source = context.source
-            _in_state(target.record, spec.from_states, context.tool.name)
+            _in_state(target.record, spec.from_states, context.tool.name, scope.hidden)
         linked = await resolve(context, source, changes, scope.hidden)
         merged = [] if anew else self._merged(context, target, changes, scope)
         after = {**(target.record if target else {}), **linked.changes}
@@ -95,26 +98,19 @@ class Preparer:
             reasons += self._weigh(
                 context, judged, target.record["ref"], scope, frozenset(changes), target.record["ref"]
             )
-        reasons += await self._behind(context, source, linked, target)
-        authority = self._policy.authorize(
-            Request(
-                context.agent.id,
-                context.agent.tools,
-                context.tool.name,
-                context.tool.effect,
-                kind,
-                source.name,
-                context.raw,
-            )
-        )
+        behind, more = await self._behind(context, source, linked, target, scope)
+        reasons += more
         verdict = decide(
             Inputs(context.tool.effect, context.agent.stage, authority, reasons, budget_left, ledger_ready)
         )
         bound = {
-            "before": {name: _value(target.record.get(name)) if target else None for name in changes},
+            "before": {name: plain(target.record.get(name)) if target else None for name in changes},
             "state": target.record.get("state") if target else None,
-            "ci": _value(target.record.get("ci")) if target else None,
+            "ci": plain(target.record.get("ci")) if target else None,
             "target": target.record["ref"] if target else None,
+            "policy": self._policy.version,
+            "profile": self._judge.version,
+            "findings": self._findings(context, judged, behind),
         }
         return Prepared(source, scope, target, linked, judged, reasons, verdict, bound, merged)
 
@@ -123,12 +119,41 @@ class Preparer:
         if target is None or expected is None:
             return []
         base = self._images.seen(target.record["ref"], expected)
-        decisive = {"state", "ci"} | {name for flag in self._judge_fields(target.record, context) for name in flag}
+        if base is not None and not admits(scope, base):
+            base = None  # somebody else was shown that version; this agent was not
+        assert context.tool.kind is not None
+        judged = self._judge.judge(context.tool.kind, target.record, context.as_of)
+        decisive = {"state", "ci"}.union(*(flag.fields for flag in judged.flags))
         return merged_over(expected, target.record, base, changes, decisive, scope.hidden)
 
-    def _judge_fields(self, record: dict[str, Any], context: Context) -> list[frozenset[str]]:
-        judged = self._judge.judge("incident", record, context.as_of)
-        return [flag.fields for flag in judged.flags]
+    def permit(self, context: Context) -> Authority:
+        """What policy says of the call, before any record is read. Raises Problem refused."""
+        ref = context.given("ref")
+        source = Ref.parse(ref).source if ref else context.given("source")
+        agent, tool = context.agent, context.tool
+        request = Request(agent.id, agent.tools, tool.name, tool.effect, tool.kind, source, context.raw)
+        authority = self._policy.authorize(request)
+        if authority.effect == "refuse":
+            context.verdict = decide(Inputs(tool.effect, agent.stage, authority))
+            context.outcome = "refused"
+            raise refusal(context.verdict)
+        return authority
+
+    def judged(self, context: Context, record: dict[str, Any]) -> Judged:
+        """The quality of a record as it is after a write; it is remembered as shown."""
+        assert context.tool.kind is not None
+        self._images.keep(record)
+        return self._judge.judge(context.tool.kind, record, context.as_of)
+
+    def _findings(self, context: Context, *judged: Judged) -> list[list[str]]:
+        """The flags that weigh on this tool with the values they are about, for people and for release."""
+        tool = context.tool
+        return sorted(
+            [flag.code, flag.ref, render.evidence(flag.evidence)]
+            for each in judged
+            for flag in each.flags
+            if self._judge.effect(flag.code, tool.name, tool.effect) != "allow"
+        )
 
     def _weigh(
         self,
@@ -158,8 +183,8 @@ class Preparer:
                     flag.lifts,
                 )
             )
-        if judged.standing == UNCHECKED:
-            codes = ", ".join(sorted(judged.unknown))
+        if unmet := self._judge.unmet(Ref.parse(ref).kind, judged):
+            codes = ", ".join(sorted(unmet))
             found.append(
                 Reason(
                     "quality",
@@ -173,38 +198,48 @@ class Preparer:
             )
         return found
 
-    async def _behind(self, context: Context, source: Source, linked: Linked, target: Fetched | None) -> list[Reason]:
+    async def _behind(
+        self, context: Context, source: Source, linked: Linked, target: Fetched | None, scope: Scope
+    ) -> tuple[Judged, list[Reason]]:
+        """The quality of the CI behind a ticket, and what it does to this call."""
+        nothing = Judged((), frozenset(), "trusted")
         ci: Fetched | Problem | None = linked.ci
         if ci is None and target is not None and "ci" not in linked.changes and "ci" in source.kinds:
             ci = await ci_behind(source, target.record)
         if ci is None:
-            return []
+            return nothing, []
         if isinstance(ci, Problem):
             effect = self._judge.effect(UNCHECKED, context.tool.name, context.tool.effect)
-            detail = f"the CI behind the record could not be read: {ci.detail}"
-            return [
-                Reason("quality", effect, detail, UNCHECKED, None, None, "make the CI readable, or correct the ticket")
-            ]
-        scope = context.agent.scopes.get("ci")
-        seen = scope if scope is not None and admits(scope, ci.record) else None
+            detail = f"the CI behind the record could not be read ({ci.slug})"
+            lifts = "make the CI readable, or correct the ticket"
+            return nothing, [Reason("quality", effect, detail, UNCHECKED, None, None, lifts)]
+        readable = context.agent.scopes.get("ci")
+        seen = readable if readable is not None and "ci" not in scope.hidden and admits(readable, ci.record) else None
         judged = self._judge.judge("ci", ci.record, context.as_of)
         context.flags += [flag.code for flag in judged.flags]
-        return self._weigh(context, judged, ci.record["ref"], seen, frozenset(), None)
+        return judged, self._weigh(context, judged, ci.record["ref"], seen, frozenset(), None)
 
 
-def _in_state(record: Mapping[str, Any], states: tuple[str, ...], tool: str) -> None:
+def refusal(verdict: Verdict) -> Problem:
+    """The problem that says why a write was refused and what lifts it."""
+    reasons = verdict.reasons
+    first = next((reason for reason in reasons if reason.effect == "refuse"), reasons[0])
+    return Problem(
+        Slug.REFUSED,
+        first.detail if first.evidence is None else f"{first.detail}: {first.evidence}",
+        next_step=f"What lifts it: {first.lifts}." if first.lifts else "Ask the owner of this agent.",
+        more={"reasons": render.reasons(reasons)},
+    )
+
+
+def _in_state(record: Mapping[str, Any], states: tuple[str, ...], tool: str, hidden: frozenset[str]) -> None:
     state = record.get("state")
     if states and state is not None and state not in states:
         told = ", ".join(name for name in states if name != "unmapped")
         raise Problem(
-            Slug.INVALID_ARGUMENT,
-            f"ref: {record['ref']} is {state}; {tool} needs {told}",
+            Slug.WRONG_STATE,
+            f"ref: {record['ref']} is {'in another state' if 'state' in hidden else state}; {tool} needs {told}",
             field="ref",
             value=record["ref"],
             next_step="Read the record again before deciding what it needs.",
-            layer="argument",
         )
-
-
-def _value(value: Any) -> Any:
-    return value["ref"] if isinstance(value, Mapping) and "ref" in value else value

@@ -12,6 +12,7 @@ from interlock.governance.decide import Reason
 from interlock.principals.models import Scope
 from interlock.quality.judge import Flag, Judged
 from interlock.records import times
+from interlock.records.fields import UNMAPPED
 from interlock.records.kinds import FIELDS
 from interlock.records.text import reads_like_instructions
 from interlock.tools.catalogue import COMPACT
@@ -76,6 +77,8 @@ def row(
         for name in COMPACT[kind]:
             if name in record:
                 out[name] = _short(record[name])
+        if "native" in record and (kept := {n: v for n, v in record["native"].items() if out.get(n) == UNMAPPED}):
+            out["native"] = kept
     else:
         for name in names:
             if name in record:
@@ -125,6 +128,11 @@ _TEXTS: dict[str, tuple[str, ...]] = {
     kind: tuple(name for name, field in fields.items() if field.type in ("text", "long_text"))
     for kind, fields in FIELDS.items()
 }
+
+
+def texts(kind: str, record: Mapping[str, Any]) -> list[str]:
+    """The free text in a record or row."""
+    return [text for name in _TEXTS[kind] if isinstance(text := record.get(name), str)]
 
 
 def instruction_warnings(kind: str, record: Mapping[str, Any]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,18 +21,19 @@ from interlock.gateway.perform import Performer
 from interlock.gateway.pipeline import Pipeline, read_arguments
 from interlock.gateway.prepare import Preparer
 from interlock.gateway.reads import Reads
+from interlock.gateway.receipts import denied
 from interlock.gateway.settle import Settling
-from interlock.gateway.taxonomies import judge_for
+from interlock.gateway.taxonomies import Taxonomies
 from interlock.gateway.trail import Trail
 from interlock.gateway.versions import Images
 from interlock.gateway.writes import Writes
 from interlock.governance.approvals import Approvals
 from interlock.governance.authority import DeclaredTools, PolicyEngine
 from interlock.governance.ledger import Entry, Ledger
+from interlock.governance.ledger.acts import record_acts
 from interlock.principals.authenticate import Authenticator
 from interlock.principals.models import Agent
 from interlock.principals.store import PrincipalStore
-from interlock.principals.tables import Act
 from interlock.quality.judge import Judge
 from interlock.records.problems import Problem, Slug
 from interlock.sources.opening import open_sources
@@ -45,6 +46,7 @@ from interlock.tools.contracts import VERSION as CONTRACT
 
 _ACTS_S = 1.0  # how soon an administrative act of another process is in the ledger
 _GAUGES_S = 5.0
+_CURSOR_KEY_BYTES = 32
 
 
 @dataclass(slots=True)
@@ -94,8 +96,10 @@ async def open_runtime(
         stack.callback(store.close)
         sources = await open_sources(config, clock, telemetry)
         stack.push_async_callback(sources.close)
-        judge = await judge_for(config, sources)
+        taxonomies = Taxonomies(config, sources)
+        judge = taxonomies.judge
         stack.callback(judge.close)
+        await taxonomies.start()
 
         policy = policy or DeclaredTools()
         versions = {
@@ -111,8 +115,9 @@ async def open_runtime(
         preparer = Preparer(reads, judge, policy, images)
         performer = Performer(sources, journal, clock)
         budgets = Budgets()
-        writes = Writes(preparer, performer, journal, trail, clock, _id, budgets)
-        pipeline = Pipeline(reads, writes, policy, trail, clock, as_of, _id, telemetry.metrics, budgets)
+        new_id = _ids()
+        writes = Writes(preparer, performer, journal, trail, clock, new_id, budgets)
+        pipeline = Pipeline(reads, writes, policy, trail, clock, as_of, new_id, telemetry.metrics, budgets)
 
         def context_of(row: WriteRow) -> Context:
             agent = _agent(store, row.principal)
@@ -121,13 +126,13 @@ async def open_runtime(
             arguments = read_arguments(tool, raw)
             return Context(row.call["call_id"], agent, tool, raw, arguments, clock.now(), as_of.now(), row.call["face"])
 
-        me = f"{os.getpid()}-{_id()}"
+        me = f"{os.getpid()}-{new_id()}"
         settling = Settling(me, sources, journal, performer, preparer, trail, clock, context_of)
 
         async def decided(person: str, detail: dict[str, Any], refs: tuple[str, ...]) -> None:
             await trail.act("decision", person, clock.now(), detail, refs)
 
-        approvals = Approvals(journal, clock, decided, lambda agent: _owner(store, agent))
+        approvals = Approvals(journal, clock, decided, lambda agent: _owner(store, agent), denied)
         authentication = Authenticator(store, clock)
         runtime = Runtime(
             config,
@@ -145,8 +150,8 @@ async def open_runtime(
             _hosts(config),
         )
         await ledger.append(Entry("start", "", clock.now(), "interlock", versions=versions))
-        tasks = [asyncio.create_task(_record_acts(store, trail))]
-        tasks.append(asyncio.create_task(_measure(runtime)))
+        tasks = [asyncio.create_task(_record_acts(store, ledger)), asyncio.create_task(_measure(runtime))]
+        tasks.append(asyncio.create_task(taxonomies.run(lambda version: trail.under(profile=version))))
         if settle:
             tasks.append(asyncio.create_task(settling.run()))
         stack.push_async_callback(_stopped, tasks, ledger, clock)
@@ -161,25 +166,22 @@ async def _stopped(tasks: list[asyncio.Task[None]], ledger: Ledger, clock: Clock
         await ledger.append(Entry("stop", "", clock.now(), "interlock"))
 
 
-async def _record_acts(store: PrincipalStore, trail: Trail) -> None:
+async def _record_acts(store: PrincipalStore, ledger: Ledger) -> None:
     """Administrative acts, also those of the command line, go into the ledger within a second."""
     while True:
         with suppress(Problem):
-            acts = store.unrecorded()
-            for act in acts:
-                await trail.act("admin", act.by, act.at, _detail(act))
-            if acts:
-                store.mark_recorded([act.seq for act in acts])
+            await record_acts(store, ledger)
         await asyncio.sleep(_ACTS_S)
-
-
-def _detail(act: Act) -> dict[str, Any]:
-    return {"act": act.what, "subject": act.subject, **act.detail}
 
 
 async def _measure(runtime: Runtime) -> None:
     metrics = runtime.telemetry.metrics
+    before = runtime.ledger.counts
     while True:
+        ledger = runtime.ledger.counts
+        metrics.ledger_entries.inc(ledger.entries - before.entries)
+        metrics.ledger_failures.inc(ledger.lost - before.lost)
+        before = ledger
         with suppress(Problem):
             counts = await runtime.journal.counts()
             metrics.held.set(counts.get("held", 0))
@@ -187,8 +189,18 @@ async def _measure(runtime: Runtime) -> None:
         await asyncio.sleep(_GAUGES_S)
 
 
-def _id() -> str:
-    return secrets.token_hex(10)
+def _ids() -> Callable[[], str]:
+    """Makes ids of 20 hex digits; randomness is fetched for many at once, a system call each costs more."""
+    pool: list[str] = []
+
+    def id() -> str:  # noqa: A001
+        if not pool:
+            text = secrets.token_hex(10 * 256)
+            pool.extend(text[at : at + 20] for at in range(0, len(text), 20))
+        return pool.pop()
+
+    return id
+
 
 
 def _agent(store: PrincipalStore, id: str) -> Agent:  # noqa: A002
@@ -210,9 +222,10 @@ def _cursor_key(folder: Path) -> bytes:
     """The key that signs cursors: made once, kept in the state folder."""
     path = folder / "cursor.key"
     with suppress(FileNotFoundError):
-        return path.read_bytes()
-    key = secrets.token_bytes(32)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        if len(key := path.read_bytes()) == _CURSOR_KEY_BYTES:  # a crash may have left less
+            return key
+    key = secrets.token_bytes(_CURSOR_KEY_BYTES)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(key)
     return key
 

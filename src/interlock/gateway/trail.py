@@ -7,7 +7,7 @@ from typing import Any
 
 from interlock.gateway.context import Context
 from interlock.governance.ledger import Entry, Ledger, Payload
-from interlock.records.problems import Problem
+from interlock.records.problems import Problem, Slug
 
 
 class Trail:
@@ -30,17 +30,27 @@ class Trail:
     async def finished(self, context: Context, at: float, problem: Problem | None) -> None:
         """The end of a call, whatever it was. A write's entry is durable before the answer."""
         outcome = context.outcome or (str(problem.slug) if problem else "ok")
-        entry = self._entry("call", context, at, outcome, {})
+        entry = self._entry("call", context, at, outcome, {}, problem)
         payload = _asked(context)
         if context.tool.reads and not self._committed_reads:
             await self._ledger.queue(entry, payload)
         else:
             await self._ledger.append(entry, payload)
 
+    def under(self, **versions: str) -> None:
+        """From now on calls are decided under these versions."""
+        self._versions = {**self._versions, **versions}
+
     async def act(
-        self, kind: str, principal: str, at: float, detail: Mapping[str, Any], refs: tuple[str, ...] = ()
+        self,
+        kind: str,
+        principal: str,
+        at: float,
+        detail: Mapping[str, Any],
+        refs: tuple[str, ...] = (),
+        receipt: Mapping[str, Any] | None = None,
     ) -> None:
-        """A human or administrative act, or a step of the settling pass."""
+        """A person's decision, or a step of the settling pass with the receipt it led to."""
         await self._ledger.append(
             Entry(
                 kind=kind,
@@ -58,15 +68,31 @@ class Trail:
                     for name, value in detail.items()
                     if name not in ("call_id", "tool", "verdict", "outcome")
                 },
-            )
+            ),
+            Payload(answer=receipt) if receipt else None,
         )
 
-    def _entry(self, kind: str, context: Context, at: float, outcome: str | None, detail: Mapping[str, Any]) -> Entry:
+    def _entry(
+        self,
+        kind: str,
+        context: Context,
+        at: float,
+        outcome: str | None,
+        detail: Mapping[str, Any],
+        problem: Problem | None = None,
+    ) -> Entry:
         verdict = context.verdict
-        if verdict is None:
-            reasons = tuple(dict.fromkeys(context.flags)) if context.flags else ()
-        else:
+        decided: str | None = "allow"
+        if verdict is not None and (problem is None or verdict.effect != "allow"):
+            decided = verdict.effect
             reasons = tuple(reason.code or reason.kind for reason in verdict.reasons)
+        elif problem is not None:  # it ended before there was anything to decide, or outside the agent's scope
+            decided = "refuse" if problem.slug is Slug.REFUSED else (verdict.effect if verdict else None)
+            reasons = tuple(str(reason["kind"]) for reason in problem.more.get("reasons", ()))
+        else:
+            reasons = tuple(dict.fromkeys(context.flags)) if context.flags else ()
+            if context.receipt is not None:
+                decided = None  # a replay decides nothing
         return Entry(
             kind=kind,
             call_id=context.call_id,
@@ -74,7 +100,7 @@ class Trail:
             principal=context.agent.id,
             tool=context.tool.name,
             refs=tuple(context.refs),
-            verdict=verdict.effect if verdict else "allow",
+            verdict=decided,
             reasons=reasons,
             versions=self._versions,
             outcome=outcome,
@@ -83,4 +109,4 @@ class Trail:
 
 
 def _asked(context: Context) -> Payload:
-    return Payload(arguments=context.raw)
+    return Payload(context.raw, context.receipt)

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from interlock.gateway.receipts import plain
 from interlock.records.problems import Problem, Slug
 
 _PASSIVE = frozenset({"ref", "version", "updated_at", "updated_by", "url", "native", "ext"})
@@ -28,18 +29,13 @@ class Images:
             self._records.popitem(last=False)
 
     def seen(self, ref: str, version: str) -> Mapping[str, Any] | None:
+        """The record at that version, if anybody was shown it lately: the caller checks the scope."""
         return self._records.get((ref, version))
 
 
 def changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """Fields whose values differ; bookkeeping fields do not count."""
-    return sorted(
-        name for name in (old.keys() | new.keys()) - _PASSIVE if _plain(old.get(name)) != _plain(new.get(name))
-    )
-
-
-def _plain(value: Any) -> Any:
-    return value["ref"] if isinstance(value, Mapping) and "ref" in value else value
+    return sorted(name for name in (old.keys() | new.keys()) - _PASSIVE if plain(old.get(name)) != plain(new.get(name)))
 
 
 def merged_over(

@@ -12,8 +12,8 @@ from interlock.gateway.budget import Budgets
 from interlock.gateway.context import Context
 from interlock.gateway.effects import digest_of
 from interlock.gateway.perform import Done, Performer
-from interlock.gateway.prepare import Prepared, Preparer
-from interlock.gateway.scopes import admits, scope_of, shown
+from interlock.gateway.prepare import Prepared, Preparer, refusal
+from interlock.gateway.scopes import admits, shown
 from interlock.gateway.trail import Trail
 from interlock.records.problems import Problem, Slug
 from interlock.sources.answers import Effect
@@ -49,6 +49,7 @@ class Writes:
 
     async def run(self, context: Context) -> tuple[int, dict[str, Any]]:
         """Status and envelope of a write. Raises Problem refused, version-conflict, source problems..."""
+        self._preparer.permit(context)  # also for a replay: what was taken away is not answered any more
         digest = digest_of(context.tool.name, context.raw)
         given = context.given("idempotency_key")
         key = f"{context.agent.id}|g|{given}" if given else f"{context.agent.id}|d|{digest}"
@@ -64,7 +65,7 @@ class Writes:
             return 200, self._envelope(context, prepared, preview=self._preview(context, prepared))
         if verdict.effect == "refuse":
             context.outcome = "refused"
-            raise refusal(prepared)
+            raise refusal(verdict)
         row = self._row(context, prepared, key, bool(given), digest)
         context.refs = context.refs or [row.id]
         await self._trail.decided(context, row.id)
@@ -73,9 +74,17 @@ class Writes:
         if verdict.effect == "hold":
             context.outcome = "held"
             assert row.receipt is not None
+            context.receipt = row.receipt
             return 202, self._envelope(context, prepared, receipt=row.receipt)
-        done = await self._performer.perform(row, row.call["not_after"])
-        context.outcome = done.receipt["outcome"]
+        try:
+            done = await self._performer.perform(row, row.call["not_after"])
+        except Problem as problem:  # a certain refusal: its receipt is in the problem
+            context.receipt = problem.more.get("receipt")
+            context.outcome = context.receipt["outcome"] if context.receipt else None
+            raise
+        context.receipt, context.outcome = done.receipt, done.receipt["outcome"]
+        if done.record is not None:
+            context.refs = [done.record["ref"]]
         return 200, self._envelope(context, prepared, receipt=done.receipt, done=done)
 
     def _row(self, context: Context, prepared: Prepared, key: str, given: bool, digest: str) -> WriteRow:
@@ -119,6 +128,7 @@ class Writes:
                 "deciders": list(prepared.verdict.deciders),
                 "merged_over": prepared.merged_over,
                 "not_after": not_after,
+                "scope": receipts.scope_mark(context.agent),
                 "stage": context.agent.stage,
                 "face": context.face,
             },
@@ -154,8 +164,7 @@ class Writes:
             await asyncio.sleep(0.05)
             waited += 0.05
             row = await self._journal.get(row.id) or row
-        scope = scope_of(context.agent, row.kind)
-        receipt = {**receipts.without(scope.hidden, receipts.current(row)), "replayed": True}
+        receipt = context.receipt = {**receipts.seen_by(context.agent, row), "replayed": True}
         context.outcome = f"replayed:{receipt['outcome']}"
         context.refs.append(row.ref or row.id)
         body = {
@@ -178,9 +187,9 @@ class Writes:
             target = f"~{prepared.target.handle}" if prepared.target else None
             effect = Effect(context.tool.kind or "", spec.op, target, prepared.linked.changes, "(set when it is sent)")
             native = source.preview(effect)
-        before = {name: receipts._plain(value) for name, value in prepared.before.items() if name not in hidden}
+        before = {name: receipts.plain(value) for name, value in prepared.before.items() if name not in hidden}
         after = {
-            name: prepared.linked.also.get(name) or receipts._plain(value)
+            name: prepared.linked.also.get(name) or receipts.plain(value)
             for name, value in prepared.linked.changes.items()
         }
         return {
@@ -201,13 +210,17 @@ class Writes:
         done: Done | None = None,
     ) -> dict[str, Any]:
         scope = prepared.scope
-        record = done.record if done and done.record else (prepared.target.record if prepared.target else None)
-        observed = done.observed_at if done and done.observed_at else context.now
+        target, judged = prepared.target, prepared.judged
+        record, observed = (target.record, target.observed_at) if target else (None, context.now)
+        if done is not None:  # what was read before the write says nothing of the record now
+            record, observed = done.record, done.observed_at or self._clock.now()
+            if record is not None:
+                judged = self._preparer.judged(context, record)
         if record is not None and not admits(scope, record):
             record = None
         body: dict[str, Any] = {
             "data": shown(scope, record) if record is not None else None,
-            "quality": render.quality(prepared.judged, context.as_of, scope) if prepared.target else None,
+            "quality": render.quality(judged, context.as_of, scope) if record is not None else None,
             "provenance": render.provenance(prepared.source.name, observed, self._clock.now(), "live"),
             "warnings": [],
         }
@@ -216,15 +229,3 @@ class Writes:
         if preview is not None:
             body["preview"] = preview
         return body
-
-
-def refusal(prepared: Prepared) -> Problem:
-    """The problem that says why a write was refused and what lifts it."""
-    reasons = prepared.verdict.reasons
-    first = next((reason for reason in reasons if reason.effect == "refuse"), reasons[0])
-    return Problem(
-        Slug.REFUSED,
-        first.detail if first.evidence is None else f"{first.detail}: {first.evidence}",
-        next_step=f"What lifts it: {first.lifts}." if first.lifts else "Ask the owner of this agent.",
-        more={"reasons": render.reasons(reasons)},
-    )

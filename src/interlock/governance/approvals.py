@@ -11,15 +11,30 @@ from interlock.records import times
 from interlock.records.problems import Problem, Slug
 from interlock.state.journal import Journal, WriteRow
 
+Denied = Callable[[WriteRow, str, str], dict[str, Any]]
+"""The receipt of a call that a person denied: row, person, comment."""
+
 Recorder = Callable[[str, dict[str, Any], tuple[str, ...]], Awaitable[None]]
 """Puts a person's act into the ledger: person, detail, refs. Raises Problem when it cannot."""
+
+
+GIVE_UP_S = 3600.0
+"""So long an approved call is tried, counted from the decision."""
 
 
 class Approvals:
     """Held calls, for people with the role approver."""
 
-    def __init__(self, journal: Journal, clock: Clock, record: Recorder, owner_of: Callable[[str], str | None]) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        clock: Clock,
+        record: Recorder,
+        owner_of: Callable[[str], str | None],
+        denied: Denied,
+    ) -> None:
         self._journal = journal
+        self._denied = denied
         self._clock = clock
         self._record = record
         self._owner_of = owner_of
@@ -43,7 +58,14 @@ class Approvals:
         """
         _may(person, "approver")
         row = await self._row(id)
-        if self._owner_of(row.principal) == person.id:
+        deciders = row.call["deciders"]
+        if deciders and (person.roles | person.groups).isdisjoint(deciders):
+            raise Problem(
+                Slug.REFUSED,
+                f"{person.id} is none of those who decide this call: {', '.join(deciders)}",
+                next_step="Ask one of them.",
+            )
+        if (self._owner_of(row.principal) or "").casefold() == person.id.casefold():
             raise Problem(
                 Slug.REFUSED,
                 f"{person.id} owns {row.principal}: another person must decide (four eyes)",
@@ -62,7 +84,8 @@ class Approvals:
             raise _gone(row, digest, now)
         await self._record(person.id, act, (row.ref,) if row.ref else ())
         decision = {"by": person.id, "at": times.to_text(now), "approved": yes, "comment": comment}
-        if not await self._journal.decide(id, digest, yes, decision, now):
+        receipt = None if yes else self._denied(row, person.id, comment)
+        if not await self._journal.decide(id, digest, yes, decision, now, receipt=receipt, give_up_at=now + GIVE_UP_S):
             raise _gone(await self._row(id), digest, now)
         return shown(await self._row(id))
 
@@ -107,6 +130,7 @@ def shown(row: WriteRow) -> dict[str, Any]:
         "arguments": call["raw"],
         "before": call["before"],
         "reasons": call["reasons"],
+        "findings": call["bound"].get("findings", []),
         "deciders": call["deciders"],
         "digest": row.digest,
         "created_at": times.to_text(row.created_at),

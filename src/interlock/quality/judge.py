@@ -53,6 +53,9 @@ class Judged:
     standing: Standing
 
 
+_RECENT = 256  # cached records that agents ask for again and again
+
+
 _UNCHECKED_DEFAULT: dict[ToolEffect, Effect] = {"read": "allow", "write": "hold", "destructive": "refuse"}
 
 
@@ -64,10 +67,16 @@ class Judge:
     """
 
     def __init__(self, profile: Profile | None = None, level: RowLevel | None = None) -> None:
-        self.profile = profile or Profile.default()
         self.level = level or shipped()
         # one thread at a time, but not always the one that built it
+        self._recent: dict[int, tuple[Mapping[str, Any], int, Judged]] = {}
         self._connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        self.use(profile or Profile.default())
+
+    def use(self, profile: Profile) -> None:
+        """Judge under another profile from now on: at once and whole, between two records."""
+        self.profile = profile
+        self._recent.clear()
         self._kinds = {
             kind: _Kind(statement, SETTINGS[kind](self.profile, statement), self._demands(kind))
             for kind, statement in self.level.kinds.items()
@@ -92,8 +101,20 @@ class Judge:
     def judge(self, kind: str, record: Mapping[str, Any], now: float) -> Judged:
         """Run the checks of the kind on one canonical record, as of ``now`` (epoch seconds, UTC).
 
-        A kind without checks demands nothing and so is ``trusted``. Flags come in order of code.
+        A kind without checks demands nothing and so is ``trusted``. Flags come in order of code. A record
+        is not changed once it was judged: the same one is answered for from memory within a second.
         """
+        second = int(now)
+        kept = self._recent.get(id(record))
+        if kept is not None and kept[0] is record and kept[1] == second:
+            return kept[2]
+        judged = self._judged(kind, record, second)
+        if len(self._recent) >= _RECENT:
+            self._recent.clear()
+        self._recent[id(record)] = (record, second, judged)
+        return judged
+
+    def _judged(self, kind: str, record: Mapping[str, Any], now: int) -> Judged:
         found = self._kinds.get(kind)
         if found is None:
             return Judged((), frozenset(), "trusted")
@@ -101,7 +122,7 @@ class Judge:
         prepared = RELATIONS[kind].prepare(record)
         values, needs = found.settings.of(ref.partition(":")[0], record)
         unknown = needs.unknown(prepared[0])  # type: ignore[arg-type]
-        row = self._run(found.statement.sql, (*prepared, *values, int(now)))
+        row = self._run(found.statement.sql, (*prepared, *values, now))
         if not any(row):  # evidence is never empty text
             return found.clean(unknown)
         flags = tuple(
@@ -116,7 +137,7 @@ class Judge:
     def findings(self, records: Iterable[Mapping[str, Any]], kind: str, now: float) -> Iterator[Flag]:
         """The flags of many records, one after the other."""
         for record in records:
-            yield from self.judge(kind, record, now).flags
+            yield from self._judged(kind, record, int(now)).flags
 
     def effect(self, code: str, tool: str, tool_effect: ToolEffect) -> Effect:
         """What a flag (or ``unchecked``) does to a call of a tool: the profile's matrix, else the check's.
@@ -135,6 +156,10 @@ class Judge:
         if check is None:
             raise Problem(Slug.INTERNAL, f"{code} is not a check", field="code", value=code)
         return check.effects.get(tool, check.effect)
+
+    def unmet(self, kind: str, judged: Judged) -> frozenset[str]:
+        """Demanded checks that could not run on a record, whatever else was raised on it."""
+        return judged.unknown & self._demands(kind)
 
     def _demands(self, kind: str) -> frozenset[str]:
         return frozenset(getattr(self.profile.demands, kind, ()))

@@ -18,6 +18,7 @@ from interlock.records.problems import Problem, Slug, invalid
 from interlock.records.refs import Ref
 
 MAX_CONDITIONS = 32
+MAX_ANY = 8
 MAX_VALUES = 100
 MAX_TEXT = 500
 
@@ -63,21 +64,20 @@ class Query:
 def read_filter(clauses: Sequence[Mapping[str, Any]], fields: Mapping[str, Field], at: str = "filter") -> Filter:
     """Check an agent's filter against the fields of a kind. Raises Problem invalid-argument."""
     found: list[Clause] = []
-    count = 0
+    if len(clauses) > MAX_CONDITIONS:
+        raise invalid(at, len(clauses), f"has more than {MAX_CONDITIONS} conditions", "Use in instead of many eq.")
     for index, clause in enumerate(clauses):
         place = f"{at}[{index}]"
         if "any" in clause:
             entries = clause["any"]
             if len(clause) != 1 or not isinstance(entries, list | tuple) or not entries:
                 raise invalid(place, str(clause), "an any-of group holds one list of conditions under 'any'")
+            if len(entries) > MAX_ANY:
+                raise invalid(f"{place}.any", len(entries), f"has more than {MAX_ANY} conditions", "Use in.")
             group = tuple(_condition(e, fields, f"{place}.any[{n}]") for n, e in enumerate(entries))
-            count += len(group)
             found.append(AnyOf(group))
         else:
             found.append(_condition(clause, fields, place))
-            count += 1
-    if count > MAX_CONDITIONS:
-        raise invalid(at, count, f"has more than {MAX_CONDITIONS} conditions", "Use in instead of many eq.")
     return tuple(found)
 
 
@@ -140,6 +140,8 @@ def _value(value: Any, field: Field, at: str) -> Any:
             raise invalid(at, value, "must be true or false")
         return value
     if kind in ("int", "duration"):
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)  # JSON knows no other difference between 3 and 3.0
         if isinstance(value, bool) or not isinstance(value, int) or abs(value) > 2**53:
             raise invalid(at, value, "must be a whole number")
         return value
@@ -147,6 +149,8 @@ def _value(value: Any, field: Field, at: str) -> Any:
         raise invalid(at, value, "must be a string")
     if len(value) > MAX_TEXT:
         raise invalid(at, value, f"is longer than {MAX_TEXT} characters")
+    if not value.isascii() and any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise invalid(at, value, "holds half of a surrogate pair")
     if kind == "enum":
         if value not in field.values and value != UNMAPPED:
             near = get_close_matches(value, field.values, n=1)

@@ -15,6 +15,7 @@ class Slug(StrEnum):
     UNAUTHENTICATED = "unauthenticated"
     REFUSED = "refused"
     VERSION_CONFLICT = "version-conflict"
+    WRONG_STATE = "wrong-state"
     UNMAPPED_VALUE = "unmapped-value"
     UNSUPPORTED = "unsupported"
     IDEMPOTENCY_MISMATCH = "idempotency-mismatch"
@@ -34,6 +35,7 @@ STATUS: dict[Slug, int] = {
     Slug.UNAUTHENTICATED: 401,
     Slug.REFUSED: 403,
     Slug.VERSION_CONFLICT: 409,
+    Slug.WRONG_STATE: 409,
     Slug.UNMAPPED_VALUE: 422,
     Slug.UNSUPPORTED: 422,
     Slug.IDEMPOTENCY_MISMATCH: 409,
@@ -41,7 +43,7 @@ STATUS: dict[Slug, int] = {
     Slug.TOO_LARGE: 413,
     Slug.SOURCE_UNAVAILABLE: 503,
     Slug.SOURCE_DENIED: 502,
-    Slug.SOURCE_REJECTED: 422,
+    Slug.SOURCE_REJECTED: 409,
     Slug.SOURCE_FAULT: 502,
     Slug.INTERNAL: 500,
 }
@@ -103,18 +105,20 @@ class Problem(Exception):
             "type": f"urn:interlock:problem:{self.slug}",
             "slug": str(self.slug),
             "status": self.status,
-            "detail": self.detail,
+            "detail": _clean(self.detail),
             "retryable": self.retryable,
         }
         value = self.value
-        if value is not None and not isinstance(value, str | int | float | bool):
+        if isinstance(value, int) and abs(value) > _WHOLE:
+            value = f"a whole number of {len(hex(value)) - 2} hexadecimal digits"
+        elif value is not None and not isinstance(value, str | int | float | bool):
             value = str(value)
-        if isinstance(value, str) and len(value) > 200:
-            value = value[:200] + "…"
+        if isinstance(value, str):
+            value = _clean(value[:200] + "…" if len(value) > 200 else value)
         optional = {
-            "field": self.field,
+            "field": self.field and _clean(self.field),
             "value": value,
-            "next_step": self.next_step,
+            "next_step": self.next_step and _clean(self.next_step),
             "retry_after_s": self.retry_after_s,
             "layer": self.layer if self.layer != "gateway" else None,
             "source": self.source,
@@ -124,6 +128,14 @@ class Problem(Exception):
         document.update({name: entry for name, entry in optional.items() if entry is not None})
         document.update(self.more)
         return document
+
+
+_WHOLE = 2**53
+
+
+def _clean(text: str) -> str:
+    """Text that can be written as UTF-8: half of a surrogate pair, as broken JSON can hold, is spelled out."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 def invalid(field: str, value: object, why: str, next_step: str | None = None) -> Problem:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 
 from interlock.records.problems import invalid
 
@@ -50,6 +51,9 @@ class Ref:
     @classmethod
     def parse(cls, text: str, field: str = "ref", kind: str | None = None) -> Ref:
         """Read a ref, optionally of one kind. Raises Problem invalid-argument."""
+        whole = _known(text)
+        if whole is not None and (kind is None or kind == whole.kind):
+            return whole
         parts = text.split(":", 2)
         if len(parts) != 3 or not parts[2].strip():
             raise invalid(field, text, f"is not a ref; the form is {FORM}", "Take the ref from a search result.")
@@ -63,3 +67,13 @@ class Ref:
         if kind is not None and found != kind:
             raise invalid(field, text, f"names a {found}, but this needs a {kind}", f"Pass the ref of a {kind}.")
         return cls(source, found, key)
+
+
+@lru_cache(maxsize=4096)  # a call reads the same ref several times, and agents come back to their records
+def _known(text: str) -> Ref | None:
+    """The ref of a well-formed text, else None: what is wrong with it, ``parse`` says."""
+    source, _, rest = text.partition(":")
+    kind, _, key = rest.partition(":")
+    if kind in KINDS and key.strip() and _SOURCE.fullmatch(source) and _KEY.fullmatch(key):
+        return Ref(source, kind, key)
+    return None

@@ -20,6 +20,26 @@ _INSTRUCTION = re.compile(
     r"|\b(?:call|use|invoke|run) the [a-z_]{3,40} tool\b"
 )
 
+# Every branch of the pattern above contains one of these: looking for them is a twentieth of its cost.
+_SIGNS = (
+    "ignore",
+    "disregard",
+    "forget",
+    "override",
+    "you are now",
+    "system prompt",
+    "developer mode",
+    "<",
+    "inst]",
+    "do not ",
+    "call the ",
+    "use the ",
+    "invoke the ",
+    "run the ",
+)
+# Letters that a pattern without regard to case takes for others, and ``lower`` does not.
+_ALIKE = str.maketrans("\u0130\u0131\u017f\u212a", "iisk")
+
 
 def visible(text: str) -> str:
     """The text with every hidden character written out as ``⟦U+200B⟧``."""
@@ -30,4 +50,8 @@ def visible(text: str) -> str:
 
 def reads_like_instructions(text: str) -> bool:
     """True when text from a record reads like an order to a model: a signal, never a proof."""
-    return _INSTRUCTION.search(text) is not None
+    lowered = (text if text.isascii() else text.translate(_ALIKE)).lower()
+    for sign in _SIGNS:  # a loop: a generator would cost four times as much
+        if sign in lowered:
+            return _INSTRUCTION.search(text) is not None
+    return False

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from interlock.records.problems import invalid
 
 
 def to_text(epoch: float) -> str:
     """``2026-03-14T08:12:44Z`` for epoch seconds; fractions are cut."""
-    return datetime.fromtimestamp(int(epoch), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _second(int(epoch))
+
+
+@lru_cache(maxsize=1024)  # most of what is written down happened just now
+def _second(epoch: int) -> str:
+    return datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def to_epoch(text: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Origin = Literal["live", "cache"]
+Origin = Literal["live", "cache", "snapshot"]
 
 
 @dataclass(frozen=True, slots=True)

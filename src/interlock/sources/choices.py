@@ -74,6 +74,11 @@ class ChoiceLists:
             raise kept.problem.with_traceback(None)
         return kept.choices
 
+    def observed_at(self, kind: str, field: str) -> float:
+        """When the list was read (epoch seconds); now when there is none."""
+        kept = self._kept.get((kind, field))
+        return self._clock.now() if kept is None else kept.observed_at
+
     def warnings(self) -> list[str]:
         """Lists that are older than they should be."""
         return [

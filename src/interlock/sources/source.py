@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import orjson
 
-from interlock.adapterkit.adapter import Adapter
+from interlock.adapterkit.adapter import Adapter, Snapshots
 from interlock.adapterkit.native import Native, NativeWrite, Page, Plan
 from interlock.clock import Clock
 from interlock.config import SourceConfig
@@ -78,6 +78,7 @@ class Source:
         self.kinds = frozenset(mappings)
         self._correlate = facts.correlate
         self._adapter = adapter
+        self._snapshots = adapter if isinstance(adapter, Snapshots) else None
         self._mappings = dict(mappings)
         self._clock = clock
         self._line = Line(facts.name, config.limits, config.timeout_s, clock, telemetry, sleep=sleep)
@@ -149,6 +150,8 @@ class Source:
                 layer="source",
                 source=self.name,
             )
+        if self._snapshots is not None:
+            return Fetched(record, handle, await self._snapshots.exported_at(kind), "snapshot")
         return Fetched(record, handle, observed, "live")
 
     def _keep(self, kind: str, fetched: Fetched) -> Fetched:
@@ -192,7 +195,10 @@ class Source:
             return record, handle
 
         plan = mapping.plan(query)
-        return await searching.find(plan, query, cursor, self._bounds, self._clock, read, decode, mapping.holds_text)
+        found = await searching.find(plan, query, cursor, self._bounds, self._clock, read, decode, mapping.holds_text)
+        if self._snapshots is None:
+            return found
+        return replace(found, observed_at=await self._snapshots.exported_at(kind), origin="snapshot")
 
     async def journal(
         self, kind: str, key: str, *, visibility: frozenset[str], cursor: Any = None, limit: int = 20
@@ -228,6 +234,10 @@ class Source:
         return await self._choices.get(
             kind, field, lambda: self._read("choices", lambda: self._adapter.choices(kind, field))
         )
+
+    def choices_observed_at(self, kind: str, field: str) -> float:
+        """When the list that ``choices`` gives was read (epoch seconds); now when it never was."""
+        return self._choices.observed_at(kind, field)
 
     # --- what the mapping says ---------------------------------------------------------------------
 

@@ -165,19 +165,23 @@ class Journal:
         needs_person: bool = False,
         call: dict[str, Any] | None = None,
         ref: str | None = None,
+        free_key: bool = False,
     ) -> bool:
         """Move the row to a state if we still hold its fence; False means the lease was lost.
 
+        ``free_key``: nothing was sent and trying again is the way out, so even a given key is free again.
         Updates ``row`` in place on success. Raises ValueError for a move that the table does not have.
         """
         if to not in TRANSITIONS[row.state]:
             raise ValueError(f"a write cannot go from {row.state} to {to}")
         ended = to in ENDS
         # A derived key of a write that did nothing must not answer for the next, equal call.
-        key_until = now if ended and not row.key_given and to not in ("applied", "partial") else row.key_until
+        idle = ended and to not in ("applied", "partial")
+        key_until = now if idle and (free_key or not row.key_given) else row.key_until
         sql = (
-            "UPDATE writes SET state = ?, due_at = ?, quiet_at = coalesce(?, quiet_at), receipt = coalesce(?, receipt), "
-            "attempts = attempts + ?, needs_person = ?, key_until = ?, call = coalesce(?, call), "
+            "UPDATE writes SET state = ?, due_at = ?, quiet_at = coalesce(?, quiet_at), "
+            "receipt = coalesce(?, receipt), attempts = attempts + ?, needs_person = ?, key_until = ?, "
+            "call = coalesce(?, call), "
             "ref = coalesce(?, ref), updated_at = ? WHERE id = ? AND fence = ? AND state = ?"
         )
         values = (
@@ -207,13 +211,28 @@ class Journal:
         row.needs_person = int(needs_person and not ended)
         return True
 
-    async def decide(self, id: str, digest: str, yes: bool, decision: dict[str, Any], now: float) -> bool:  # noqa: A002
-        """A person's decision on a held row: once, in time, for the digest they saw."""
+    async def decide(
+        self,
+        id: str,  # noqa: A002
+        digest: str,
+        yes: bool,
+        decision: dict[str, Any],
+        now: float,
+        *,
+        receipt: dict[str, Any] | None = None,
+        give_up_at: float | None = None,
+    ) -> bool:
+        """A person's decision on a held row: once, in time, for the digest they saw.
+
+        ``receipt`` is that of a denied call, ``give_up_at`` until when an approved one is tried.
+        """
         sql = (
-            "UPDATE writes SET state = ?, decision = ?, fence = fence + 1, due_at = ?, key_until = "
+            "UPDATE writes SET state = ?, decision = ?, receipt = coalesce(?, receipt), "
+            "give_up_at = coalesce(?, give_up_at), fence = fence + 1, due_at = ?, key_until = "
             "CASE WHEN ? OR key_given THEN key_until ELSE ? END, updated_at = ? "
             "WHERE id = ? AND state = 'held' AND digest = ? AND expires_at > ?"
         )
         state, due = ("released", now) if yes else ("refused", None)
-        (result,) = await self._db.run((sql, (state, _text(decision), due, int(yes), now, now, id, digest, now)))
+        values = (state, _text(decision), _text(receipt), give_up_at, due, int(yes), now, now, id, digest, now)
+        (result,) = await self._db.run((sql, values))
         return bool(result.rowcount)

@@ -4,30 +4,36 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
-from interlock.tools.filterschema import FIELD_NAMES, filter_schema, sort_schema
-
-REF_PATTERN = r"^[a-z][a-z0-9_-]{0,31}:[a-z]+:.+$"
+from interlock.records.filters import MAX_CONDITIONS
+from interlock.records.refs import KINDS
+from interlock.tools.filterschema import FIELD_NAMES, filter_schema, ref_pattern, sort_schema
 
 
 def ref_schema(*kinds: str) -> WithJsonSchema:
     """The schema of an argument that is a ref of one of these kinds."""
-    kind = kinds[0] if len(kinds) == 1 else "(?:" + "|".join(kinds) + ")"
-    pattern = rf"^[a-z][a-z0-9_-]{{0,31}}:{kind}:[^\u0000-\u001f\u007f]{{1,200}}$"
-    return WithJsonSchema({"type": "string", "pattern": pattern, "maxLength": 250, "x-ref": list(kinds)})
+    return WithJsonSchema({"type": "string", "pattern": ref_pattern(kinds), "maxLength": 250, "x-ref": list(kinds)})
 
 
-AnyRef = Annotated[str, Field(max_length=250, pattern=REF_PATTERN)]
+AnyRef = Annotated[str, Field(max_length=250, description="Ref of any record."), ref_schema(*KINDS)]
 IncidentRef = Annotated[str, Field(max_length=250), ref_schema("incident")]
 CiRef = Annotated[str, Field(max_length=250), ref_schema("ci")]
 PersonRef = Annotated[str, Field(max_length=250), ref_schema("person")]
 GroupRef = Annotated[str, Field(max_length=250), ref_schema("group")]
 
+
+def _whole(value: Any) -> Any:
+    """JSON knows no difference between 3 and 3.0."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+WHOLE = BeforeValidator(_whole)  # stands last: a validator before the bounds would hide them from the schema
+
 SourceName = Annotated[str | None, Field(max_length=32, description="One source; source_list names them.")]
-Cursor = Annotated[str | None, Field(max_length=2048, description="From page.cursor of the last answer.")]
+Cursor = Annotated[str | None, Field(min_length=1, max_length=2048, description="From page.cursor of the last answer.")]
 MaxAge = Annotated[
-    int, Field(ge=0, le=86_400, description="Accept a cached answer up to this many seconds old; 0 is live.")
+    int, Field(ge=0, le=86_400, description="Accept a cached answer up to this many seconds old; 0 is live."), WHOLE
 ]
 Key = Annotated[
     str | None,
@@ -54,8 +60,9 @@ def _fields_schema(kind: str) -> WithJsonSchema:
     return WithJsonSchema({"anyOf": [names, {"type": "null"}], "description": about})
 
 
-IncidentFilter = Annotated[list[dict[str, Any]], Field(max_length=32), WithJsonSchema(filter_schema("incident"))]
-CiFilter = Annotated[list[dict[str, Any]], Field(max_length=32), WithJsonSchema(filter_schema("ci"))]
+_MANY = Field(max_length=MAX_CONDITIONS)
+IncidentFilter = Annotated[list[dict[str, Any]], _MANY, WithJsonSchema(filter_schema("incident"))]
+CiFilter = Annotated[list[dict[str, Any]], _MANY, WithJsonSchema(filter_schema("ci"))]
 IncidentSort = Annotated[list[str], Field(max_length=3), WithJsonSchema(sort_schema("incident"))]
 CiSort = Annotated[list[str], Field(max_length=3), WithJsonSchema(sort_schema("ci"))]
 IncidentFields = Annotated[list[str] | None, Field(max_length=60), _fields_schema("incident")]
@@ -65,7 +72,7 @@ CiFields = Annotated[list[str] | None, Field(max_length=60), _fields_schema("ci"
 class Arguments(BaseModel):
     """Base of all inputs."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class Search(Arguments):
@@ -76,7 +83,7 @@ class Search(Arguments):
     detail: Annotated[
         Literal["compact", "full"], Field(description="full: every readable field and the evidence of flags.")
     ] = "compact"
-    limit: Annotated[int, Field(ge=1, le=100)] = 20
+    limit: Annotated[int, Field(ge=1, le=100), WHOLE] = 20
     cursor: Cursor = None
     max_age_s: MaxAge = 0
 
@@ -111,7 +118,7 @@ class CiRelated(Arguments):
         Literal["needs", "needed_by", "both"],
         Field(description="needs: what this CI is the subject of (depends_on, runs_on). needed_by: the reverse."),
     ] = "both"
-    limit: Annotated[int, Field(ge=1, le=100)] = 50
+    limit: Annotated[int, Field(ge=1, le=100), WHOLE] = 50
     cursor: Cursor = None
     max_age_s: MaxAge = 0
 
@@ -126,7 +133,7 @@ class JournalList(Arguments):
     visibility: Annotated[
         Literal["public", "internal", "all"], Field(description="public is what the caller can read.")
     ] = "all"
-    limit: Annotated[int, Field(ge=1, le=50)] = 10
+    limit: Annotated[int, Field(ge=1, le=50), WHOLE] = 10
     cursor: Cursor = None
 
 
@@ -134,7 +141,7 @@ class DirectoryFind(Arguments):
     kind: Annotated[Literal["person", "group"], Field(description="What to look for.")]
     text: Annotated[str, Field(min_length=1, max_length=100, pattern=r"\S", description="Name, account or mail.")]
     source: SourceName = None
-    limit: Annotated[int, Field(ge=1, le=50)] = 10
+    limit: Annotated[int, Field(ge=1, le=50), WHOLE] = 10
 
 
 class TaxonomyValues(Arguments):
@@ -161,7 +168,7 @@ class Whoami(Arguments):
 
 
 class ToolDescribe(Arguments):
-    name: Annotated[str, Field(max_length=64, description="Name of a tool.")]
+    name: Annotated[str, Field(max_length=64, description="Name of a tool.", json_schema_extra={"x-tool": True})]
 
 
 class SourceList(Arguments):
@@ -189,12 +196,15 @@ class IncidentCreate(Write):
     source: SourceName = None
 
 
+_KEPT: Any = None  # of a member that null cannot clear: left out, it keeps its value
+
+
 class IncidentChanges(Arguments):
     """Fields to change; null clears one."""
 
-    title: Title | None = None
+    title: Title = _KEPT
     description: Body | None = None
-    state: Annotated[Literal["new", "in_progress", "on_hold"] | None, Field(description="Not null.")] = None
+    state: Literal["new", "in_progress", "on_hold"] = _KEPT
     hold_reason: Annotated[
         Literal["caller", "problem", "vendor", "change"] | None, Field(description="With on_hold.")
     ] = None
@@ -263,6 +273,7 @@ class IncidentAssign(Write):
 
     model_config = ConfigDict(
         extra="forbid",
+        strict=True,
         json_schema_extra={
             "anyOf": [
                 {"required": ["group"], "properties": {"group": {"type": "string"}}},

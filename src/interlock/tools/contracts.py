@@ -111,7 +111,8 @@ def strict(name: str) -> dict[str, Any]:
     """A strict function-calling projection: every property required (optional ones nullable), no free-form maps.
 
     What the strict dialects lack (patterns, bounds, formats) moves into descriptions; the gateway checks
-    the exact schema again in any case. Nulls that only stand for "left out" are dropped on input.
+    the exact schema again in any case. In a strict call a null stands for "left out": whoever passes it on
+    drops it.
     """
     return {
         "type": "function",
@@ -168,7 +169,7 @@ def documents() -> dict[str, bytes]:
     found["problem.json"] = {"$schema": DIALECT, **_tidy(ProblemOut.model_json_schema())}
     found["mcp-tools.json"] = {"tools": [listed(tool) for tool in TOOLS]}
     found["functions-strict.json"] = [strict(tool.name) for tool in TOOLS]
-    options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
+    options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE  # in the order of the models, which models read
     return {f"{VERSION}/{path}": orjson.dumps(body, option=options) for path, body in found.items()}
 
 
@@ -190,14 +191,14 @@ def export(folder: Path, extra: dict[str, bytes] | None = None) -> list[str]:
 
 
 def _tidy(schema: Any) -> Any:
-    """Without the titles pydantic adds."""
+    """Without the titles pydantic adds, and without defaults of null: leaving a member out says that."""
     if isinstance(schema, dict):
         return {
             key: {name: _tidy(entry) for name, entry in value.items()}
             if key in ("properties", "$defs")
             else (_tidy(value) if key not in ("default", "enum", "const") else value)
             for key, value in schema.items()
-            if not (key == "title" and isinstance(value, str))
+            if not (key == "title" and isinstance(value, str)) and not (key == "default" and value is None)
         }
     if isinstance(schema, list):
         return [_tidy(entry) for entry in schema]

@@ -133,6 +133,6 @@ class ProblemOut(Contract):
 
 SHORT = {
     "type": "object",
-    "properties": {"data": {}, "quality": {"type": "object"}, "receipt": {"type": "object"}},
+    "properties": {"data": {}, "quality": {"type": ["object", "null"]}, "receipt": {"type": "object"}},
 }
 """The one envelope schema of the tool list; the full output schemas are in contracts/ and tool_describe."""

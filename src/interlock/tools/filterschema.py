@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from interlock.records.fields import Field
-from interlock.records.filters import MAX_CONDITIONS, MAX_TEXT, MAX_VALUES
+from interlock.records.filters import MAX_ANY, MAX_CONDITIONS, MAX_TEXT, MAX_VALUES
 from interlock.records.kinds import FIELDS
 
 FIELD_NAMES: dict[str, list[str]] = {kind: sorted(fields) for kind, fields in FIELDS.items()}
@@ -13,6 +14,12 @@ FIELD_NAMES: dict[str, list[str]] = {kind: sorted(fields) for kind, fields in FI
 _LISTS = ("in", "not_in")
 _BARE = ("empty", "not_empty")
 _INSTANT = {"type": "string", "format": "date-time", "pattern": r"^(?:19|20)\d\d-.*(?:Z|[+-]\d\d:\d\d)$"}
+
+
+def ref_pattern(kinds: Sequence[str]) -> str:
+    """What a ref of one of these kinds looks like."""
+    kind = kinds[0] if len(kinds) == 1 else "(?:" + "|".join(kinds) + ")"
+    return rf"^[a-z][a-z0-9_-]{{0,31}}:{kind}:[^\s\u0000-\u001f\u007f][^\u0000-\u001f\u007f]{{0,199}}$"
 
 
 def _value(field: Field) -> dict[str, Any]:
@@ -23,12 +30,7 @@ def _value(field: Field) -> dict[str, Any]:
     if field.type == "enum":
         return {"enum": [*field.values, "unmapped"]}
     if field.type in ("ref", "refs"):
-        kinds = "|".join(field.refers)
-        return {
-            "type": "string",
-            "pattern": rf"^[a-z][a-z0-9_-]{{0,31}}:(?:{kinds}):[^\u0000-\u001f\u007f]{{1,200}}$",
-            "x-ref": list(field.refers),
-        }
+        return {"type": "string", "pattern": ref_pattern(field.refers), "maxLength": 250, "x-ref": list(field.refers)}
     if field.type == "instant":
         return _INSTANT
     if field.type == "day":
@@ -67,10 +69,12 @@ def filter_schema(kind: str) -> dict[str, Any]:
         if field.operators:
             groups.setdefault((field.type, field.values, field.refers), []).append(field)
     conditions = [schema for fields in groups.values() for schema in _conditions(fields)]
-    any_of = _object({"any": {"type": "array", "items": {"anyOf": conditions}, "minItems": 1, "maxItems": 8}}, ["any"])
+    any_of = _object(
+        {"any": {"type": "array", "items": {"anyOf": conditions}, "minItems": 1, "maxItems": MAX_ANY}}, ["any"]
+    )
     return {
         "type": "array",
-        "maxItems": MAX_CONDITIONS // 8,
+        "maxItems": MAX_CONDITIONS,
         "description": "Conditions that all hold: {field, op, value}, or {any: [conditions]}.",
         "items": {"anyOf": [*conditions, any_of]},
         "x-filter": kind,

@@ -1,0 +1,74 @@
+"""Hooks for schemathesis: values that only the instance knows are drawn from the instance.
+
+``INTERLOCK_SEEDS`` names a JSON file: ``refs`` by kind, ``sources``, ``writes`` (ids of held calls). A schema
+says what a ref looks like (``x-ref``), not which there are; without seeds nearly every call would end in 404.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import schemathesis
+
+SEEDS: dict[str, Any] = json.loads(Path(os.environ["INTERLOCK_SEEDS"]).read_text(encoding="utf-8"))
+
+
+@schemathesis.hook
+def before_load_schema(context: Any, raw_schema: dict[str, Any]) -> None:
+    """Put the instance's own values in."""
+    seeded(raw_schema)
+
+
+def seeded(part: Any) -> None:
+    """Narrow a schema, in place, to what there is: refs, sources, fields that the instance can be asked by.
+
+    Cursors are signed by the gateway: here none is passed.
+    """
+    if isinstance(part, list):
+        for entry in part:
+            seeded(entry)
+        return
+    if not isinstance(part, dict):
+        return
+    if "x-ref" in part:
+        kinds = part.pop("x-ref")
+        for name in ("pattern", "maxLength"):
+            part.pop(name)
+        part["enum"] = [ref for kind in kinds for ref in SEEDS["refs"].get(kind, [])]
+    if part.pop("x-tool", False):
+        part["enum"] = SEEDS["tools"]
+    if "x-filter" in part:
+        _without(part, SEEDS["lacking"][part["x-filter"]])
+    if "x-sort" in part:
+        lacking = SEEDS["lacking"][part["x-sort"]]
+        part["items"]["enum"] = [name for name in part["items"]["enum"] if name.lstrip("-") not in lacking]
+    properties = part.get("properties")
+    if isinstance(properties, dict):
+        if "cursor" in properties and "limit" in properties:
+            properties["cursor"] = {"type": "null"}
+        if "source" in properties and "anyOf" in properties["source"]:
+            properties["source"] = {"enum": [*SEEDS["sources"], None]}
+    for entry in part.values():
+        seeded(entry)
+
+
+def _without(part: Any, lacking: list[str]) -> None:
+    """Drop fields from the conditions of a filter; a condition without fields goes too."""
+    if isinstance(part, list):
+        part[:] = [entry for entry in part if not _empty(entry, lacking)]
+        for entry in part:
+            _without(entry, lacking)
+    elif isinstance(part, dict):
+        for entry in part.values():
+            _without(entry, lacking)
+
+
+def _empty(condition: Any, lacking: list[str]) -> bool:
+    fields = condition.get("properties", {}).get("field") if isinstance(condition, dict) else None
+    if not isinstance(fields, dict) or "enum" not in fields:
+        return False
+    fields["enum"] = [name for name in fields["enum"] if name not in lacking]
+    return not fields["enum"]
