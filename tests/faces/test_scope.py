@@ -136,7 +136,7 @@ QUIET = [HealthCheck.function_scoped_fixture]
 
 
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=8, deadline=None, suppress_health_check=QUIET)
+@settings(max_examples=4, deadline=None, suppress_health_check=QUIET)
 def test_nothing_outside_the_scope_is_told(house: House, world: World, seed: int) -> None:
     look_around(house, world, random.Random(seed))
 
