@@ -1,7 +1,7 @@
 """A real gateway over the estate's ServiceNow, served by every way there is, in a thread of its own.
 
-Tests speak to it over sockets like any client. ``thin`` goes through the front door's own path, ``full``
-through FastAPI and the SDK: two doors of one gateway.
+Tests speak to it over sockets like any client. ``lean`` answers hot requests straight to the socket, ``thin``
+by the front door's own ASGI path, ``full`` by FastAPI and the SDK: three doors of one gateway.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from interlock.cli.declarations import declared
 from interlock.cli.demo_gateway import config_for
 from interlock.clock import SystemClock
 from interlock.faces.app import build_app
+from interlock.faces.lean import LeanProtocol
 from interlock.gateway.runtime import Runtime, open_runtime
 from interlock.principals.models import Agent
 from interlock.records import times
@@ -45,7 +46,7 @@ budgets: {{calls_per_minute: 1000000, writes_per_hour: 1000000}}
 """
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class House:
     """What is being served, and to whom keys were given."""
 
@@ -54,6 +55,7 @@ class House:
     mock: MockServiceNow
     thin: str
     full: str
+    lean: str
     key: str
     client: httpx.Client
     _loop: asyncio.AbstractEventLoop
@@ -120,6 +122,7 @@ def served_house(folder: Path, size: int = 300, seed: int = 7) -> Iterator[House
             open_now.set()
             raise
 
+    folder.mkdir(parents=True, exist_ok=True)
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     open_now.wait(60)
@@ -152,13 +155,14 @@ async def _serve(
             open_runtime(config, silent_telemetry(SystemClock())) as runtime,
             _server(build_app(runtime)) as thin,
             _server(build_app(runtime, thin=False)) as full,
+            _server(build_app(runtime), http=LeanProtocol) as lean,
         ):
             agent = declared(EVERYTHING.format(id="everything"))
             runtime.store.add_agent(agent, by="test")
             key = runtime.store.issue("everything", by="test").token
             loop = asyncio.get_running_loop()
             with httpx.Client(timeout=30, trust_env=False) as client:
-                ready["house"] = House(estate, runtime, mock, thin, full, key, client, loop, numbers)
+                ready["house"] = House(estate, runtime, mock, thin, full, lean, key, client, loop, numbers)
                 opened.set()
                 await asyncio.to_thread(closing.wait)
 
@@ -166,9 +170,9 @@ async def _serve(
 class _server:  # noqa: N801 - reads as a function
     """An ASGI app on a free port."""
 
-    def __init__(self, app: Any) -> None:
-        options = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", access_log=False)
-        self._server = uvicorn.Server(options)
+    def __init__(self, app: Any, **options: Any) -> None:
+        options = {"host": "127.0.0.1", "port": 0, "log_level": "warning", "access_log": False, **options}
+        self._server = uvicorn.Server(uvicorn.Config(app, **options))
         self._server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
 
     async def __aenter__(self) -> str:

@@ -127,7 +127,7 @@ def test_every_answer_validates_against_its_model(house: House) -> None:
             if cursor is None:
                 break
         assert len(refs) >= 100
-        for ref in choose.sample(refs, 25):
+        for ref in choose.sample(refs, 8):
             answers.of(f"{kind}_get", ref=ref)
             answers.of("record_get", ref=ref)
             answers.of("journal_list" if kind == "incident" else "ci_related", ref=ref)
@@ -149,7 +149,7 @@ def test_every_receipt_validates_against_its_model(house: House) -> None:
     rows = answers.of("incident_search", limit=40, filter=[{"field": "state", "value": "in_progress"}])["data"]
     groups = answers.of("directory_find", kind="group", text="Service")["data"]
     outcomes = set()
-    for number, row in enumerate(rows[:10]):
+    for number, row in enumerate(rows[:5]):
         ref = row["ref"]
         calls: list[tuple[str, dict[str, Any]]] = [
             ("incident_update", {"changes": {"urgency": "low", "title": f"Ein Titel {number}"}}),

@@ -145,9 +145,11 @@ _NOBODY = {"name": "", "version": ""}
 
 
 def _plain_client(info: object) -> bool:
-    """A name, a version, perhaps more words."""
+    """A name, a version, perhaps a title."""
     return (
-        isinstance(info, dict) and "name" in info and "version" in info and all(type(v) is str for v in info.values())
+        isinstance(info, dict)
+        and info.keys() - {"title"} == {"name", "version"}
+        and all(type(value) is str for value in info.values())
     )
 
 
