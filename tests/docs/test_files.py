@@ -29,7 +29,7 @@ from interlock.sources.opening import open_sources
 from interlock.telemetry import silent_telemetry
 from interlock.tools.catalogue import BY_NAME
 
-SECRETS = {"SNOW_PASSWORD": "something", "TICKETEER_TOKEN": "something"}
+SECRETS = dict.fromkeys(("SNOW_PASSWORD", "TICKETEER_TOKEN", "NAUTOBOT_TOKEN", "REMEDY_PASSWORD"), "something")
 
 
 def _configured(text: str, folder: Path) -> Config:
