@@ -13,8 +13,7 @@ stop() {
 }
 trap stop EXIT INT TERM
 
-"$python" -m venv "$work/suds"
-"$work/suds/bin/pip" install -q --disable-pip-version-check -r "$here/remedy_suds_requirements.txt"
+"$here/../venv" "$work/suds" -r "$here/remedy_suds_requirements.txt"
 
 cd "$root"
 "$python" -m mock_servers.remedy --estate 300 --seed 7 >"$work/ready" &
