@@ -14,9 +14,10 @@ stop() {
 trap stop EXIT INT TERM
 
 for environment in mcp-agents mcp-langchain node; do
-    "$python" -m venv "$work/$environment"
-    "$work/$environment/bin/pip" install -q --disable-pip-version-check \
-        -r "$here/requirements-$environment.txt" 2>"$work/pip" || { cat "$work/pip" >&2; exit 1; }
+    "$here/../venv" "$work/$environment" -r "$here/requirements-$environment.txt" 2>"$work/pip" || {
+        cat "$work/pip" >&2
+        exit 1
+    }
 done
 PATH="$work/node/bin:$PATH"
 cp "$here/inspector/package.json" "$work/"
