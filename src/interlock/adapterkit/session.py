@@ -18,7 +18,7 @@ from interlock.adapterkit.wire import Answer, Call, Limits, Transport, Trust
 from interlock.clock import Clock
 from interlock.records.problems import Problem, Slug, invalid
 
-TransportName = Literal["auto", "pyreqwest", "httpx"]
+TransportName = Literal["auto", "asyncio", "pyreqwest", "httpx"]
 _JSON = {"content-type": "application/json"}
 
 
@@ -144,8 +144,12 @@ def _address(base_url: str) -> str:
 
 def open_transport(name: TransportName, limits: Limits, trust: Trust, clock: Clock) -> Transport:
     """The transport of that name; ``auto`` is pyreqwest where it is installed, else httpx."""
-    if name not in ("auto", "pyreqwest", "httpx"):
-        raise invalid("transport", name, "is not a transport", "Transports: auto, pyreqwest, httpx.")
+    if name not in ("auto", "asyncio", "pyreqwest", "httpx"):
+        raise invalid("transport", name, "is not a transport", "Transports: auto, asyncio, pyreqwest, httpx.")
+    if name == "asyncio":
+        from interlock.adapterkit.transport_asyncio import AsyncioTransport
+
+        return AsyncioTransport(limits, trust, clock)
     if name != "httpx":
         try:
             from interlock.adapterkit.transport_pyreqwest import PyreqwestTransport

@@ -1,27 +1,26 @@
-"""The transport over httpx: always valid, and what respx mocks. Correct first; see transport_pyreqwest."""
+"""The transport over httpx: the fallback, and what respx mocks. Correct first, not fast."""
 
 from __future__ import annotations
 
 import asyncio
-import ssl
 import time
 import zlib
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
-import certifi
 import httpx
 
+from interlock.adapterkit.tls import tls_context
 from interlock.adapterkit.wire import (
     Answer,
     Call,
     Limits,
     Trust,
     garbled,
+    inflater,
     late,
     too_large,
     unanswered,
-    unreadable_pem,
     unsent,
 )
 from interlock.clock import Clock
@@ -110,7 +109,7 @@ class HttpxTransport:
     async def _body(self, call: Call, response: httpx.Response) -> bytes:
         # httpx inflates each piece without a bound: a bomb must not reach it, so the raw pieces are ours.
         limit = self._limits.answer_bytes
-        inflate = _inflater(response.headers.get("content-encoding", ""), call)
+        inflate = inflater(response.headers.get("content-encoding", ""), call)
         pieces: list[bytes] = []
         size = 0
         async for raw in response.aiter_raw():
@@ -124,32 +123,5 @@ class HttpxTransport:
         return b"".join(pieces)
 
 
-def _inflater(encoding: str, call: Call) -> zlib._Decompress | None:
-    name = encoding.strip().lower()
-    if name in ("", "identity"):
-        return None
-    if name in ("gzip", "x-gzip", "deflate"):
-        return zlib.decompressobj(zlib.MAX_WBITS | 32)  # gzip or zlib, by their first bytes
-    raise garbled(call, f"content-encoding {name[:40]} was not asked for")
-
-
 def _why(failure: Exception) -> str:
     return (str(failure) or type(failure).__name__)[:300]
-
-
-def tls_context(trust: Trust) -> ssl.SSLContext:
-    """Public authorities, the private ones beside them, and our certificate. Raises Problem."""
-    context = ssl.create_default_context(cafile=certifi.where())
-    field = "ca_file"
-    try:
-        if trust.ca_file is not None:
-            context.load_verify_locations(cafile=str(trust.ca_file))
-        field = "certificate_file"
-        if trust.certificate_file is not None:
-            password = trust.key_password.get_secret_value() if trust.key_password else ""
-            context.load_cert_chain(
-                str(trust.certificate_file), str(trust.key_file) if trust.key_file else None, password
-            )
-    except (OSError, ssl.SSLError) as failure:
-        raise unreadable_pem(field, getattr(trust, field), failure) from None
-    return context

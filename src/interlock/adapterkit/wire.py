@@ -8,6 +8,7 @@ left the machine, else ``maybe``.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -136,6 +137,16 @@ def too_large(call: Call, limit: int) -> Problem:
         layer="transport",
         reached="maybe",
     )
+
+
+def inflater(encoding: str, call: Call) -> zlib._Decompress | None:
+    """What undoes a content-encoding; None where there is none. Raises the Problem of an unknown one."""
+    name = encoding.strip().lower()
+    if name in ("", "identity"):
+        return None
+    if name in ("gzip", "x-gzip", "deflate"):
+        return zlib.decompressobj(zlib.MAX_WBITS | 32)  # gzip or zlib, by their first bytes
+    raise garbled(call, f"content-encoding {name[:40]} was not asked for")
 
 
 def unreadable_pem(field: str, path: object, failure: Exception) -> Problem:

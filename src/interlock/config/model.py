@@ -173,7 +173,7 @@ class SourceConfig(Section):
     environment: Literal["production", "test"] = "production"
     base_url: Address | None = None
     auth: Auth = Auth()
-    transport: Literal["auto", "httpx", "pyreqwest"] = "auto"
+    transport: Literal["auto", "asyncio", "httpx", "pyreqwest"] = "auto"
     proxy: Secret | None = None  # may hold a user name and a password
     ca_file: FilePath | None = None
     client_cert: FilePath | None = None

@@ -8,7 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 
 from interlock.records.filters import MAX_CONDITIONS
 from interlock.records.refs import KINDS
-from interlock.tools.filterschema import FIELD_NAMES, filter_schema, ref_pattern, sort_schema
+from interlock.tools.filterschema import FIELD_NAMES, INSTANT, filter_schema, ref_pattern, sort_schema
 
 
 def ref_schema(*kinds: str) -> WithJsonSchema:
@@ -218,7 +218,7 @@ class IncidentChanges(Arguments):
     due_at: Annotated[
         str | None,
         Field(max_length=40, description="2026-03-14T08:12:44Z"),
-        WithJsonSchema({"anyOf": [{"type": "string", "format": "date-time"}, {"type": "null"}]}),
+        WithJsonSchema({"anyOf": [INSTANT, {"type": "null"}]}),
     ] = None
 
     @model_validator(mode="after")

@@ -13,7 +13,7 @@ FIELD_NAMES: dict[str, list[str]] = {kind: sorted(fields) for kind, fields in FI
 
 _LISTS = ("in", "not_in")
 _BARE = ("empty", "not_empty")
-_INSTANT = {"type": "string", "format": "date-time", "pattern": r"^(?:19|20)\d\d-.*(?:Z|[+-]\d\d:\d\d)$"}
+INSTANT = {"type": "string", "format": "date-time", "pattern": r"^(?:19|20)\d\d-.*(?:Z|[+-]\d\d:\d\d)$"}
 
 
 def ref_pattern(kinds: Sequence[str]) -> str:
@@ -32,7 +32,7 @@ def _value(field: Field) -> dict[str, Any]:
     if field.type in ("ref", "refs"):
         return {"type": "string", "pattern": ref_pattern(field.refers), "maxLength": 250, "x-ref": list(field.refers)}
     if field.type == "instant":
-        return _INSTANT
+        return INSTANT
     if field.type == "day":
         return {"type": "string", "format": "date"}
     return {"type": "string", "maxLength": MAX_TEXT}
