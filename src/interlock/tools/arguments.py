@@ -10,6 +10,9 @@ from interlock.records.filters import MAX_CONDITIONS
 from interlock.records.refs import KINDS
 from interlock.tools.filterschema import FIELD_NAMES, INSTANT, filter_schema, ref_pattern, sort_schema
 
+SAID = r"[^\s\u0085\ufeff]"
+"""Something but white space. What ``\\s`` holds differs by dialect in these two characters."""
+
 
 def ref_schema(*kinds: str) -> WithJsonSchema:
     """The schema of an argument that is a ref of one of these kinds."""
@@ -49,9 +52,9 @@ Version = Annotated[
     str | None,
     Field(max_length=100, description="version you read; others' changes since are then reported."),
 ]
-Title = Annotated[str, Field(min_length=1, max_length=160, pattern=r"\S")]
-Body = Annotated[str, Field(min_length=1, max_length=4000, pattern=r"\S")]
-Word = Annotated[str, Field(min_length=1, max_length=100, pattern=r"\S")]
+Title = Annotated[str, Field(min_length=1, max_length=160, pattern=SAID)]
+Body = Annotated[str, Field(min_length=1, max_length=4000, pattern=SAID)]
+Word = Annotated[str, Field(min_length=1, max_length=100, pattern=SAID)]
 
 
 def _fields_schema(kind: str) -> WithJsonSchema:
@@ -139,7 +142,7 @@ class JournalList(Arguments):
 
 class DirectoryFind(Arguments):
     kind: Annotated[Literal["person", "group"], Field(description="What to look for.")]
-    text: Annotated[str, Field(min_length=1, max_length=100, pattern=r"\S", description="Name, account or mail.")]
+    text: Annotated[str, Field(min_length=1, max_length=100, pattern=SAID, description="Name, account or mail.")]
     source: SourceName = None
     limit: Annotated[int, Field(ge=1, le=50), WHOLE] = 10
 
