@@ -202,7 +202,6 @@ def _ids() -> Callable[[], str]:
     return id
 
 
-
 def _agent(store: PrincipalStore, id: str) -> Agent:  # noqa: A002
     found = store.get(id)
     if not isinstance(found, Agent) or found.status != "active":
