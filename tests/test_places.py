@@ -77,10 +77,13 @@ def test_a_wheel_in_an_empty_folder_runs_the_demo(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    run(sys.executable, "-m", "pip", "wheel", "--no-deps", "--quiet", "--wheel-dir", str(tmp_path), str(ROOT))
+    # The machine's pip, working on this environment: environments of the README have none of their own.
+    base = Path(sys.base_prefix) / "bin" / f"python3.{sys.version_info.minor}"
+    pip = (str(base), "-m", "pip", "--python", sys.executable)
+    run(*pip, "wheel", "--no-deps", "--quiet", "--wheel-dir", str(tmp_path), str(ROOT))
     (wheel,) = tmp_path.glob("interlock_gateway-*.whl")
     target = tmp_path / "site"
-    run(sys.executable, "-m", "pip", "install", "--no-deps", "--quiet", "--target", str(target), str(wheel))
+    run(*pip, "install", "--no-deps", "--quiet", "--target", str(target), str(wheel))
     empty = tmp_path / "empty"
     empty.mkdir()
     # -S -E: no editable install of ours; the dependencies are named by path, behind the wheel.
