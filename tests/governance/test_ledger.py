@@ -166,9 +166,10 @@ async def test_heads_are_signed_by_number_by_time_and_at_the_end(tmp_path: Path)
     await ledger.append(entry())
     await ledger.flush()
     await ledger.append(entry())
-    assert [head["seq"] for head in anchors(tmp_path)] == [0, 10, 12]
+    heads = [head["seq"] for head in anchors(tmp_path)]
+    assert heads in ([0, 10, 11], [0, 10, 12])  # the writer may look at the clock before the next entry comes
     await ledger.close()
-    assert [head["seq"] for head in anchors(tmp_path)] == [0, 10, 12, 13]
+    assert [head["seq"] for head in anchors(tmp_path)] == [*heads, 13]
     report = verify(tmp_path)
     assert (report.ok, report.heads) == (True, 4)
 
