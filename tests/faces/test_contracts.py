@@ -141,7 +141,7 @@ def test_every_answer_validates_against_its_model(house: House) -> None:
     answers.of("source_list")
     for tool in TOOLS:
         answers.of("tool_describe", name=tool.name)
-    assert {name for name in TOOL_SETS["triage-read"]} | set(GENERAL) <= answers.seen.keys()
+    assert set(TOOL_SETS["triage-read"]) | set(GENERAL) <= answers.seen.keys()
 
 
 def test_every_receipt_validates_against_its_model(house: House) -> None:
