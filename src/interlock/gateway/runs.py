@@ -21,6 +21,19 @@ from interlock.sources.source import Source
 
 Outcome = Literal["answered", "partial", "left_out", "failed", "late"]
 
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one source gave to a joined answer."""
+
+    source: str
+    outcome: Outcome
+    rows: int
+    reason: str | None = None
+    observed_at: float | None = None
+    origin: Origin | None = None
+
+
 _AGREED = frozenset({"instant", "day", "int", "duration", "enum"})
 """Types that every source orders alike; how one compares text, only that source knows."""
 _STAMPED = frozenset({"created_at", "updated_at", "opened_at"})
@@ -218,8 +231,7 @@ class Run:
         asked = ", ".join(f"{'-' if each.descending else ''}{each.field}" for each in self._sort)
         return Problem(
             Slug.UNSUPPORTED,
-            f"sort: {self.name} cannot sort by {asked}, and at most {most} rows are read to sort them here; "
-            "more match",
+            f"sort: {self.name} cannot sort by {asked}, and at most {most} rows are read to sort them here; more match",
             field="sort",
             value=asked,
             next_step="Narrow the filter, or leave sort out.",

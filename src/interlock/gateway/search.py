@@ -20,15 +20,11 @@ from typing import Any
 
 import orjson
 
-from interlock.gateway.runs import Outcome, Run, Way, way
+from interlock.gateway.runs import Outcome, Run, Share, Way, way
 from interlock.records.fields import Field
 from interlock.records.filters import Query
 from interlock.records.problems import Problem, Slug
-from interlock.sources.answers import Origin
 from interlock.sources.source import Source
-
-PATIENCE_S = 3.0
-"""How long further sources are waited for once one has answered."""
 
 LATE_READS = 2
 """So many reads of a source may be unanswered before joined searches leave it alone until one ends."""
@@ -42,18 +38,6 @@ _GONE: Mapping[str, tuple[Outcome, str]] = {
 }
 """How a cursor says that a source is not asked any more."""
 _CODES: Mapping[Outcome, str] = {"left_out": "o", "failed": "f", "late": "l"}
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """What one source gave to a joined answer."""
-
-    source: str
-    outcome: Outcome
-    rows: int
-    reason: str | None = None
-    observed_at: float | None = None
-    origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +98,7 @@ def _ways(asked: Question) -> Question:
 class Joined:
     """Asks several sources as one."""
 
-    def __init__(self, patience_s: float = PATIENCE_S) -> None:
+    def __init__(self, patience_s: float = 3.0) -> None:
         self._patience_s = patience_s
         self._late: dict[str, set[asyncio.Task[None]]] = {}
 
@@ -231,16 +215,14 @@ def _runs(asked: Question, positions: list[Any] | None, max_age_s: float) -> tup
     for at, source in enumerate(asked.sources):
         name = source.name
         packed: Any = () if positions is None else positions[at]
-        if isinstance(packed, str):
-            outcome, reason = _GONE[packed]
-            gone[name] = Share(name, outcome, 0, reason)
-        elif name in asked.refused:
+        if name in asked.refused:
             gone[name] = Share(name, "left_out", 0, _reason(asked.refused[name]))
+        elif isinstance(packed, str):
+            outcome, reason = _GONE[packed]
+            gone[name] = Share(name, outcome, 0, f"{name} {reason}")
         else:
             query = asked.query
-            run = Run(
-                source, asked.kind, asked.ways[name], query.sort, asked.fields, query.limit, max_age_s, packed
-            )
+            run = Run(source, asked.kind, asked.ways[name], query.sort, asked.fields, query.limit, max_age_s, packed)
             runs.append(run)
     if not runs:
         raise _nobody([*asked.refused.values()])
@@ -283,7 +265,9 @@ def _joint(
     ordered = [shares[source.name] for source in asked.sources]
     at = {run.name: _CODES[run.outcome] if run.dropped else run.packed for run in runs}
     at |= {name: next(code for code, (outcome, _) in _GONE.items() if outcome == gone[name].outcome) for name in gone}
-    warnings = [f"{share.source} is missing: {share.reason}" for share in ordered if share.outcome != "answered"]
+    warnings = [
+        f"Rows of {share.source} are missing: {share.reason}" for share in ordered if share.outcome != "answered"
+    ]
     warnings += [f"{run.name}: {word}" for run in runs for word in run.warnings]
     if asked.in_turn:
         order = ", ".join(asked.in_turn)
@@ -295,4 +279,35 @@ def _joint(
         [at[source.name] for source in asked.sources] if more else None,
         any(share.outcome != "answered" for share in ordered) or any(run.bounded and not run.ended for run in runs),
         warnings,
+    )
+
+
+def sorts(source: Source, kind: str, query: Query) -> bool:
+    """Whether a source gives the whole order that is asked for."""
+    plan = source.plan(kind, query)
+    return plan.empty or plan.order == query.sort
+
+
+def fitted(joint: Joint, sign: Callable[[list[Any]], str | None]) -> tuple[Joint, str | None]:
+    """The page with its cursor. Where not all positions fit into one, the longest is given up, and that is told."""
+    while joint.positions is not None:
+        cursor = sign(joint.positions)
+        if cursor is not None:
+            return joint, cursor
+        joint = _without_longest(joint, joint.positions)
+    return joint, None
+
+
+def _without_longest(joint: Joint, positions: list[Any]) -> Joint:
+    longest = max(range(len(positions)), key=lambda at: len(orjson.dumps(positions[at])))
+    outcome, words = _GONE["c"]
+    share = joint.shares[longest]
+    reason = f"{share.source} {words}"
+    kept = [*positions[:longest], "c", *positions[longest + 1 :]]
+    return replace(
+        joint,
+        shares=[*joint.shares[:longest], replace(share, outcome=outcome, reason=reason), *joint.shares[longest + 1 :]],
+        positions=kept if any(isinstance(each, list) for each in kept) else None,
+        truncated=True,
+        warnings=[*joint.warnings, f"Rows of {share.source} are missing: {reason}"],
     )

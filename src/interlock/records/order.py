@@ -48,8 +48,8 @@ def places(sort: Sequence[Sort], fields: Mapping[str, Field]) -> Callable[[Mappi
             if lacks(value):
                 found.append(_MISSING)
                 continue
-            value = rank.get(value, len(rank)) if rank else fold(value)
-            found.append((0, _Down(value) if descending else value))
+            known = rank.get(str(value), len(rank)) if rank else fold(value)
+            found.append((0, _Down(known) if descending else known))
         return tuple(found)
 
     return place
