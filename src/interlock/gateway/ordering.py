@@ -11,6 +11,7 @@ from interlock.gateway.reads import Reads
 from interlock.gateway.scopes import scope_of
 from interlock.gateway.tickets import approvals_of
 from interlock.records.problems import Problem, Slug, invalid
+from interlock.records.refs import Ref
 from interlock.records.text import visible
 from interlock.sources.source import Source
 
@@ -37,19 +38,19 @@ class Ordering:
 
     async def _item(self, context: Context) -> dict[str, Any]:
         scope_of(context.agent, "request")
-        source, item = await catalog_item(context, self._reads)
+        wanted = context.arguments.item
+        source = context.source = source_for(context, self._reads.sources, "request", wanted.partition("/")[0])
+        item = await catalog_item(source, wanted)
         return _envelope(context, source, {**_row(source, item, whole=True), "variables": item.variables or _EMPTY})
 
     async def _status(self, context: Context) -> dict[str, Any]:
-        ref, scope, fetched = await self._reads.record(
-            context, context.arguments.ref, "request", context.arguments.max_age_s
-        )
         body = await self._reads.get(context)
-        source = context.source
+        source, scope = context.source, scope_of(context.agent, "request")
         assert source is not None
+        handle = await source.handle("request", Ref.parse(body["data"]["ref"]).key)
         extra: dict[str, Any] = {}
         if "order_items" in source.offers:
-            lines = await source.ask(OffersOrderItems, "order_items", lambda each: each.order_items(fetched.handle))
+            lines = await source.ask(OffersOrderItems, "order_items", lambda each: each.order_items(handle))
             extra["items"] = [
                 {
                     "number": line.number,
@@ -62,17 +63,15 @@ class Ordering:
                 for line in lines
             ]
         if "approvals" in source.offers and "approval" not in scope.hidden:
-            extra["approvals"] = await approvals_of(source, ref.kind, fetched.handle)
+            extra["approvals"] = await approvals_of(source, "request", handle)
         return {**body, "data": {**body["data"], **extra}}
 
 
-async def catalog_item(context: Context, reads: Reads) -> tuple[Source, CatalogItem]:
-    """The item that a call names (``source/id``). Raises not-found, unsupported."""
-    name, _, native = str(context.arguments.item).partition("/")
-    source = source_for(context, reads.sources, "request", name)
-    context.source = source
+async def catalog_item(source: Source, item: str) -> CatalogItem:
+    """The item of a source that a call names (``source/id``). Raises not-found, unsupported."""
+    native = native_id(item)
     try:
-        return source, await source.ask(OffersCatalog, "catalog_item", lambda each: each.catalog_item(native))
+        return await source.ask(OffersCatalog, "catalog_item", lambda each: each.catalog_item(native))
     except Problem as problem:
         if problem.slug is not Slug.NOT_FOUND:
             raise
@@ -80,18 +79,22 @@ async def catalog_item(context: Context, reads: Reads) -> tuple[Source, CatalogI
             Slug.NOT_FOUND,
             f"item: {source.name} has no catalogue item {native[:100]} that our account may order",
             field="item",
-            value=context.arguments.item,
+            value=item,
             next_step="Take item from a row of catalog_search.",
         ) from None
+
+
+def native_id(item: str) -> str:
+    """The source's own id of an item."""
+    return item.partition("/")[2]
 
 
 async def ordered(context: Context, source: Source) -> dict[str, Any]:
     """What an order call would send, its variables checked. Raises invalid-argument naming the variable."""
     arguments = context.arguments
-    native = str(arguments.item).partition("/")[2]
-    item = await source.ask(OffersCatalog, "catalog_item", lambda each: each.catalog_item(native))
+    item = await catalog_item(source, arguments.item)
     check_variables(item.variables or _EMPTY, arguments.variables)
-    return {"item": native, "variables": dict(arguments.variables), "quantity": arguments.quantity}
+    return {"item": item.id, "variables": dict(arguments.variables), "quantity": arguments.quantity}
 
 
 def check_variables(schema: Any, given: dict[str, Any]) -> None:
