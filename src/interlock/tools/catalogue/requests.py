@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import orjson
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from interlock.records.request import Request
 from interlock.tools.answers import CatalogItemOut, CatalogRow, RequestAnswer
