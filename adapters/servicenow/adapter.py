@@ -99,7 +99,7 @@ class ServiceNowAdapter(RestAdapter):
     def ref(self, kind: str, handle: str) -> str:
         """The ref of a record by its handle."""
         tilde = "" if self.keyed_by_handle(kind) else "~"
-        return f"{getattr(self.product, 'source', 'source')}:{kind}:{tilde}{handle}"
+        return f"{self.product.source}:{kind}:{tilde}{handle}"
 
     def instant(self, value: Any) -> str | None:
         """A time of the instance (UTC), as the contract writes it."""
