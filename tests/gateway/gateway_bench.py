@@ -103,6 +103,8 @@ class FakeSource:
         self.down: Problem | None = None  # of reads and probes
         self.unreadable: set[str] = set()
         self.on_read: Callable[[], None] | None = None
+        self.finds_creates = True
+        self.skips: str | None = None
         now = times.to_text(clock.now() - 3600)
         self.add("c1", "snow:ci:web01", name="web01", cls="server", serial="S1", os="Linux", last_seen_at=now)
         self.add(
@@ -248,6 +250,12 @@ class FakeSource:
         if self.script:
             return await self.script.pop(0)(self, effect)
         return self.apply(effect)
+
+    def finds(self, effect: Effect) -> bool:
+        return effect.op != "create" or self.finds_creates
+
+    def differs(self, kind: str) -> str | None:
+        return self.skips
 
     async def probe(self, effect: Effect) -> list[str]:
         self.probes += 1
