@@ -17,11 +17,13 @@ from interlock.gateway.budget import Budgets
 from interlock.gateway.changes import Changes
 from interlock.gateway.context import Context, Reply
 from interlock.gateway.cursors import Cursors
+from interlock.gateway.graph import Graph
 from interlock.gateway.ordering import Ordering
 from interlock.gateway.perform import Performer
 from interlock.gateway.pipeline import Pipeline, read_arguments
 from interlock.gateway.prepare import Preparer
 from interlock.gateway.reads import Reads
+from interlock.gateway.sameness import Sameness
 from interlock.gateway.settle import Settling
 from interlock.gateway.tickets import Tickets
 from interlock.gateway.trail import Trail
@@ -282,6 +284,9 @@ class FakeSource:
     def writable(self, kind: str) -> frozenset[str]:
         return frozenset(name for name, known in FIELDS[kind].items() if known.writable)
 
+    def asked_by(self, kind: str, operator: str) -> frozenset[str]:
+        return frozenset(name for name, known in FIELDS[kind].items() if operator in known.operators)
+
     def missing(self, kind: str, after: Mapping[str, Any]) -> list[str]:
         closing = after.get("state") == "resolved"
         return [name for name in ("close_code", "close_notes") if closing and not after.get(name)]
@@ -378,7 +383,7 @@ async def bench_in(folder: Path, **more: Any) -> AsyncIterator[Bench]:
     """An open bench. The same folder opened again is a gateway that was started again."""
     clock = more.get("clock") or ManualClock(START)
     source = more.get("source") or FakeSource(clock)
-    sources: dict[str, Any] = {"snow": source}
+    sources: dict[str, Any] = {"snow": source, **more.get("others", {})}
     state = open_state(folder, synchronous="NORMAL")
     ledger = Ledger(folder, clock)
     counter = itertools.count(int(more.get("first_id", 1)))
@@ -393,6 +398,7 @@ async def bench_in(folder: Path, **more: Any) -> AsyncIterator[Bench]:
     Tickets(reads)
     Changes(reads)
     Ordering(reads)
+    Graph(reads, Sameness(reads, judge.profile, clock), clock)
     preparer = Preparer(reads, judge, policy, images)
     performer = Performer(sources, journal, clock)
     writes = Writes(preparer, performer, journal, trail, clock, ids, budgets)

@@ -275,6 +275,10 @@ class Source:
         """Canonical fields that can be read."""
         return frozenset(name for name, use in self._mapping(kind).fields.items() if use.readable)
 
+    def asked_by(self, kind: str, operator: str) -> frozenset[str]:
+        """Canonical fields that the source itself can be asked by with this operator."""
+        return frozenset(name for name, use in self._mapping(kind).fields.items() if operator in use.operators)
+
     def writable(self, kind: str) -> frozenset[str]:
         """Canonical fields that can be written, some of them only when the record is created."""
         fields = self._mapping(kind).fields
