@@ -183,7 +183,7 @@ def _type(variable: Mapping[str, Any], kind: Any, entities: Mapping[str, str]) -
     if kind == _SCALE and choices and all(str(each.get("value")).isdecimal() for each in choices):
         numbers = [int(str(each["value"])) for each in choices]
         return {"type": "integer", "minimum": min(numbers), "maximum": max(numbers)}
-    if kind in _CHOICES and choices:
+    if kind in (*_CHOICES, _SCALE) and choices:
         return {"type": "string", "oneOf": [_choice(each) for each in choices if str(each.get("value", "")) != ""]}
     if kind in _REFERENCE or kind == _LIST:
         return _refers(variable, kind, entities)
@@ -201,7 +201,8 @@ def _choice(choice: Mapping[str, Any]) -> dict[str, str]:
 def _refers(variable: Mapping[str, Any], kind: Any, entities: Mapping[str, str]) -> dict[str, Any]:
     table = str(variable.get("reference") or ("sys_user" if kind == 31 else ""))
     one: dict[str, Any] = {"type": "string"}
-    if known := entities.get(table):
+    # Classes of CIs are tables of that name below the one that the kind is read from.
+    if known := entities.get(table) or (entities.get("cmdb_ci") if table.startswith("cmdb_ci_") else None):
         one |= {"description": f"Ref of a {known} of this source.", "x-refers": [known]}
     else:
         one["description"] = f"The sys_id (32 hexadecimal digits) of a record of {table or 'its table'}."

@@ -261,6 +261,8 @@ class FakeSource:
         self.probes += 1
         if self.down is not None:
             raise self.down
+        if not self.finds(effect):
+            return []
         if effect.op == "create":
             return [handle for handle, correlation in self.links.items() if correlation == effect.correlation]
         handle = self._handle(effect.key or "")
