@@ -7,10 +7,12 @@ from typing import Any
 from interlock.adapterkit.offers import CatalogItem, OffersCatalog, OffersOrderItems
 from interlock.gateway import render
 from interlock.gateway.context import Context, source_for
+from interlock.gateway.effects import look_up
 from interlock.gateway.reads import Reads
 from interlock.gateway.scopes import scope_of
 from interlock.gateway.tickets import approvals_of
 from interlock.records.problems import Problem, Slug, invalid
+from interlock.records.refs import Ref
 from interlock.records.text import visible
 from interlock.sources.source import Source
 
@@ -37,19 +39,19 @@ class Ordering:
 
     async def _item(self, context: Context) -> dict[str, Any]:
         scope_of(context.agent, "request")
-        source, item = await catalog_item(context, self._reads)
+        wanted = context.arguments.item
+        source = context.source = source_for(context, self._reads.sources, "request", wanted.partition("/")[0])
+        item = await catalog_item(source, wanted)
         return _envelope(context, source, {**_row(source, item, whole=True), "variables": item.variables or _EMPTY})
 
     async def _status(self, context: Context) -> dict[str, Any]:
-        ref, scope, fetched = await self._reads.record(
-            context, context.arguments.ref, "request", context.arguments.max_age_s
-        )
         body = await self._reads.get(context)
-        source = context.source
+        source, scope = context.source, scope_of(context.agent, "request")
         assert source is not None
+        handle = await source.handle("request", Ref.parse(body["data"]["ref"]).key)
         extra: dict[str, Any] = {}
         if "order_items" in source.offers:
-            lines = await source.ask(OffersOrderItems, "order_items", lambda each: each.order_items(fetched.handle))
+            lines = await source.ask(OffersOrderItems, "order_items", lambda each: each.order_items(handle))
             extra["items"] = [
                 {
                     "number": line.number,
@@ -62,17 +64,15 @@ class Ordering:
                 for line in lines
             ]
         if "approvals" in source.offers and "approval" not in scope.hidden:
-            extra["approvals"] = await approvals_of(source, ref.kind, fetched.handle)
+            extra["approvals"] = await approvals_of(source, "request", handle)
         return {**body, "data": {**body["data"], **extra}}
 
 
-async def catalog_item(context: Context, reads: Reads) -> tuple[Source, CatalogItem]:
-    """The item that a call names (``source/id``). Raises not-found, unsupported."""
-    name, _, native = str(context.arguments.item).partition("/")
-    source = source_for(context, reads.sources, "request", name)
-    context.source = source
+async def catalog_item(source: Source, item: str) -> CatalogItem:
+    """The item of a source that a call names (``source/id``). Raises not-found, unsupported."""
+    native = native_id(item)
     try:
-        return source, await source.ask(OffersCatalog, "catalog_item", lambda each: each.catalog_item(native))
+        return await source.ask(OffersCatalog, "catalog_item", lambda each: each.catalog_item(native))
     except Problem as problem:
         if problem.slug is not Slug.NOT_FOUND:
             raise
@@ -80,18 +80,37 @@ async def catalog_item(context: Context, reads: Reads) -> tuple[Source, CatalogI
             Slug.NOT_FOUND,
             f"item: {source.name} has no catalogue item {native[:100]} that our account may order",
             field="item",
-            value=context.arguments.item,
+            value=item,
             next_step="Take item from a row of catalog_search.",
         ) from None
+
+
+def native_id(item: str) -> str:
+    """The source's own id of an item."""
+    return item.partition("/")[2]
 
 
 async def ordered(context: Context, source: Source) -> dict[str, Any]:
     """What an order call would send, its variables checked. Raises invalid-argument naming the variable."""
     arguments = context.arguments
-    native = str(arguments.item).partition("/")[2]
-    item = await source.ask(OffersCatalog, "catalog_item", lambda each: each.catalog_item(native))
-    check_variables(item.variables or _EMPTY, arguments.variables)
-    return {"item": native, "variables": dict(arguments.variables), "quantity": arguments.quantity}
+    item = await catalog_item(source, arguments.item)
+    schema = item.variables or _EMPTY
+    check_variables(schema, arguments.variables)
+    variables = await _resolved(context, source, schema, arguments.variables)
+    return {"item": item.id, "variables": variables, "quantity": arguments.quantity}
+
+
+async def _resolved(context: Context, source: Source, schema: Any, given: dict[str, Any]) -> dict[str, Any]:
+    """The variables with every ref (``x-refers`` in the schema) as the handle of a record inside the scope."""
+    found = dict(given)
+    for name, asked in schema.get("properties", {}).items():
+        value, at = given.get(name), f"variables.{name}"
+        refers, each = asked.get("x-refers"), asked.get("items", {}).get("x-refers")
+        if isinstance(value, str) and refers:
+            found[name] = (await look_up(context, source, at, refers, value)).handle
+        elif isinstance(value, list) and each:
+            found[name] = [(await look_up(context, source, at, each, str(one))).handle for one in value]
+    return found
 
 
 def check_variables(schema: Any, given: dict[str, Any]) -> None:

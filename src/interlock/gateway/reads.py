@@ -104,7 +104,7 @@ class Reads:
         """The envelope of one record by its ref."""
         arguments = context.arguments
         names: list[str] | None = None
-        if (kind := context.tool.kind) is not None and arguments.fields is not None:
+        if (kind := context.tool.kind) is not None and context.given("fields") is not None:
             names = self._names(context, kind, scope_of(context.agent, kind))
         ref, scope, fetched = await self.record(context, arguments.ref, kind, arguments.max_age_s)
         judged = self.judged(context, ref.kind, fetched.record)

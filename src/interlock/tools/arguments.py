@@ -123,6 +123,7 @@ class IncidentGet(Arguments):
 class CiGet(Arguments):
     ref: CiRef
     fields: CiFields = None
+    same_as: Annotated[bool, Field(description="Ask other sources for the same CI, too.")] = True
     max_age_s: MaxAge = 0
 
 
@@ -134,6 +135,13 @@ class CiRelated(Arguments):
     ] = "both"
     limit: Annotated[int, Field(ge=1, le=100), WHOLE] = 50
     cursor: Cursor = None
+    max_age_s: MaxAge = 0
+
+
+class CiImpact(Arguments):
+    ref: CiRef
+    depth: Annotated[int, Field(ge=1, le=5, description="Relations to follow at most."), WHOLE] = 3
+    limit: Annotated[int, Field(ge=1, le=200, description="CIs to find at most."), WHOLE] = 50
     max_age_s: MaxAge = 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import orjson
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from interlock.records.request import Request
 from interlock.tools.answers import CatalogItemOut, CatalogRow, RequestAnswer
@@ -45,7 +45,9 @@ class CatalogItemGet(Arguments):
 
 class RequestOrder(Write):
     item: ItemId
-    variables: Annotated[dict[str, Any], Field(max_length=100, description="As catalog_item asks for them.")] = {}
+    variables: Annotated[
+        dict[str, Any], Field(max_length=100, description="As catalog_item asks for them."), BeforeValidator(_object)
+    ] = {}
     quantity: Annotated[int, Field(ge=1, le=100), WHOLE] = 1
     requested_for: PersonRef | None = None
 
