@@ -93,6 +93,8 @@ async def test_an_order_is_placed_and_followed(snow: SnowBench, estate: Estate) 
     kept = {option["value"] for option in snow.mock.store.rows("sc_item_option")}
     assert kept == {"standard", *asked.values()}
     status = (await snow.call("request_status", ref=receipt["ref"])).body["data"]
+    boss = next(each for each in estate.people if each.id == person.manager)
+    assert status["approvals"] == [{"approver": boss.name, "state": "requested", "at": None, "comment": None}]
     (line,) = status["items"]
     assert (line["name"], line["quantity"], line["stage"]) == ("Laptop", 2, "Waiting for Approval")
     found = (await snow.call("record_search", kind="article", text="locked")).body["data"]
