@@ -180,9 +180,8 @@ class Run:
                 whole.named += part.named
                 whole.whole += part.whole
                 whole.failed += part.failed
-        say(
-            f"{name}: p99 of the others {p99(quiet.others):.1f} ms, with the fault {p99(broken.others):.1f} ms; pairs {[round(each, 2) for each in pairs]}"
-        )
+        told = ", ".join(f"{each:.2f}" for each in pairs)
+        say(f"{name}: p99 of the others {p99(quiet.others):.1f} ms, with it {p99(broken.others):.1f}; pairs {told}")
         return Result(name, pairs, quiet, broken)
 
     def _source(self, name: str, seed: int, core: int) -> str:
