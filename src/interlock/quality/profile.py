@@ -20,7 +20,7 @@ from interlock.quality.columns import REQUIRABLE
 from interlock.quality.profile_errors import NotOneOf, Place, problem_of, read_yaml
 from interlock.quality.rowlevel import Effect, shipped
 from interlock.records.ci import CLASSES, CiClass, Environment
-from interlock.records.incident import Level, Priority
+from interlock.records.ticket import Level, Priority
 from interlock.records.problems import invalid
 
 DEFAULT = Path(__file__).with_name("profile.yaml")

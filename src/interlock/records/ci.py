@@ -155,6 +155,7 @@ class Ci(Record):
     fqdn: str | None = field("word", "Fully qualified domain name.")
     ip: str | None = field("word", "Main IP address.")
     mac: str | None = field("word", "MAC address.")
+    cloud_id: str | None = field("word", "The id its cloud provider gave it.")
     os: str | None = field("text", "Operating system.")
     os_version: str | None = field("word", "Version of the operating system.")
     vendor: str | None = field("text", "Maker.")

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Literal
 
 from interlock.records.models import Link, Record, field
+from interlock.records.ticket import LEVELS, PRIORITIES, Level, Priority
 
 State = Literal["new", "in_progress", "on_hold", "resolved", "closed", "cancelled", "unmapped"]
 HoldReason = Literal["caller", "problem", "vendor", "change", "evidence", "unmapped"]
-Level = Literal["high", "medium", "low", "unmapped"]
-Priority = Literal["p1", "p2", "p3", "p4", "p5", "unmapped"]
 CloseCode = Literal[
     "fixed",
     "workaround",
@@ -26,8 +25,6 @@ Channel = Literal["phone", "email", "self_service", "chat", "monitoring", "walk_
 
 _STATES = ("new", "in_progress", "on_hold", "resolved", "closed", "cancelled")
 _HOLDS = ("caller", "problem", "vendor", "change", "evidence")
-_LEVELS = ("high", "medium", "low")
-_PRIORITIES = ("p1", "p2", "p3", "p4", "p5")
 _CLOSES = (
     "fixed",
     "workaround",
@@ -50,12 +47,12 @@ class Incident(Record):
     description: str | None = field("long_text", "What the caller reported.")
     state: State | None = field("enum", "Where it stands.", values=_STATES, sortable=True)
     hold_reason: HoldReason | None = field("enum", "What it waits for while on_hold.", values=_HOLDS)
-    impact: Level | None = field("enum", "How much of the business is affected.", values=_LEVELS)
-    urgency: Level | None = field("enum", "How soon it must be solved.", values=_LEVELS)
+    impact: Level | None = field("enum", "How much of the business is affected.", values=LEVELS)
+    urgency: Level | None = field("enum", "How soon it must be solved.", values=LEVELS)
     priority: Priority | None = field(
         "enum",
         "p1 is the highest; the source computes it.",
-        values=_PRIORITIES,
+        values=PRIORITIES,
         writable=False,
         sortable=True,
     )
@@ -69,6 +66,9 @@ class Incident(Record):
     assignee: Link | None = field("ref", "Who works on it.", refers=("person",))
     group: Link | None = field("ref", "The group that works on it.", refers=("group",))
     parent: Link | None = field("ref", "The incident this is a child of.", refers=("incident",))
+    problem: Link | None = field("ref", "The problem behind it.", refers=("problem",))
+    change: Link | None = field("ref", "The change that solves it.", refers=("change",))
+    caused_by: Link | None = field("ref", "The change that caused it.", refers=("change",))
     opened_at: str | None = field("instant", "When it was opened.", writable=False, sortable=True)
     created_at: str | None = field("instant", "When the record was created.", writable=False, sortable=True)
     updated_at: str | None = field("instant", "When the record last changed.", writable=False, sortable=True)

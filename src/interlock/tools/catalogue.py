@@ -268,6 +268,12 @@ COMPACT: dict[str, tuple[str, ...]] = {
     "incident": ("title", "state", "priority", "ci", "group", "assignee", "updated_at"),
     "ci": ("name", "cls", "status", "environment", "support_group", "last_seen_at"),
     "relationship": ("type", "subject", "object"),
+    "request": ("title", "state", "approval", "requested_for", "group", "updated_at"),
+    "change": ("title", "state", "type", "risk", "ci", "group", "planned_start_at", "planned_end_at"),
+    "problem": ("title", "state", "known_error", "workaround", "ci", "group", "updated_at"),
+    "article": ("title", "state", "category", "base", "updated_at"),
+    "alert": ("title", "severity", "state", "ci", "node", "count", "last_at"),
+    "asset": ("name", "status", "asset_tag", "serial", "ci", "assigned_to", "location"),
     "person": ("name", "user_name", "email", "active"),
     "group": ("name", "email", "active"),
 }
