@@ -74,6 +74,23 @@ def test_two_folders_with_one_file_name_are_two_modules(tmp_path: Path) -> None:
     assert opened(one).got == ({"a": 1}, "plain")
 
 
+def test_files_beside_adapter_py_are_imported_relatively(tmp_path: Path) -> None:
+    code = (
+        "from .words import WORD, Base\n\n\n"
+        "class SplitAdapter(Base):\n    def __init__(self, source):\n        self.got = (WORD, source)\n"
+    )
+    for name in ("a", "b.c"):  # the same file names in two folders, one of them with a dot in its name
+        made = folder(tmp_path / name, code=code)
+        (made / "words.py").write_text(f"WORD = {name!r}\n\n\nclass Base:\n    pass\n")
+        assert opened(made).got == (name, "plain")
+    broken = folder(tmp_path / "d", code=code)
+    (broken / "words.py").write_text("import nothing_like_this\n")
+    with pytest.raises(Problem, match="nothing_like_this"):
+        adapter_class(broken)
+    (broken / "words.py").write_text("WORD = 'mended'\n\n\nclass Base:\n    pass\n")
+    assert opened(broken).got == ("mended", "plain")
+
+
 @pytest.mark.parametrize(
     ("code", "why"),
     [

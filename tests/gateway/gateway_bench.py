@@ -10,16 +10,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from interlock.adapterkit.offers import offered
 from interlock.clock import ManualClock
 from interlock.gateway import receipts
 from interlock.gateway.budget import Budgets
+from interlock.gateway.changes import Changes
 from interlock.gateway.context import Context, Reply
 from interlock.gateway.cursors import Cursors
+from interlock.gateway.ordering import Ordering
 from interlock.gateway.perform import Performer
 from interlock.gateway.pipeline import Pipeline, read_arguments
 from interlock.gateway.prepare import Preparer
 from interlock.gateway.reads import Reads
 from interlock.gateway.settle import Settling
+from interlock.gateway.tickets import Tickets
 from interlock.gateway.trail import Trail
 from interlock.gateway.versions import Images
 from interlock.gateway.writes import Writes
@@ -156,7 +160,8 @@ class FakeSource:
             handle = f"new{len(self.rows)}"
             number = f"INC9{len(self.rows)}"
             named = {name: self._link(value) for name, value in effect.changes.items()}
-            self.add(handle, f"snow:incident:{number}", state="new", ci=None, external_id=effect.correlation, **named)
+            fixed = {"state": "new", "ci": None, "external_id": effect.correlation}
+            self.add(handle, f"snow:{effect.kind}:{number}", **{**fixed, **named})
             self.links[handle] = effect.correlation
             return handle
         handle = self._handle(effect.key or "")
@@ -216,6 +221,18 @@ class FakeSource:
     ) -> Notes:
         notes = [n for n in self.journals.get(self._handle(key), []) if n["visibility"] in visibility]
         return Notes(notes[:limit], None, self.clock.now())
+
+    @property
+    def offers(self) -> tuple[str, ...]:
+        return offered(self)
+
+    async def ask(self, offer: type[Any], operation: str, work: Callable[[Any], Awaitable[Any]]) -> Any:
+        if not isinstance(self, offer):
+            raise Problem(Slug.UNSUPPORTED, f"snow does not offer {operation}", reached="no")
+        return await work(self)
+
+    async def handle(self, kind: str, key: str) -> str:
+        return self._handle(key)
 
     async def choices(self, kind: str, field: str) -> list[Choice]:
         return [Choice("network", "Network")]
@@ -363,6 +380,9 @@ async def bench_in(folder: Path, **more: Any) -> AsyncIterator[Bench]:
     journal = Journal(state.db)
     trail = Trail(ledger, {"policy": policy.version, "profile": judge.version})
     reads = Reads(sources, judge, Cursors(b"k" * 32), images)
+    Tickets(reads)
+    Changes(reads)
+    Ordering(reads)
     preparer = Preparer(reads, judge, policy, images)
     performer = Performer(sources, journal, clock)
     writes = Writes(preparer, performer, journal, trail, clock, ids, budgets)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
+import importlib
 import inspect
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -74,23 +75,26 @@ def adapter_class(folder: Path, protocol: str = "http-json") -> type[Any]:
 
 
 def _module(file: Path) -> ModuleType:
-    """The module of one file, under a name that no other folder's adapter has."""
+    """The module of ``adapter.py``, in a package that is its folder, so that files beside it are ``from .name``.
+
+    The package has a name that no other folder's adapter has; the folder needs no ``__init__.py``.
+    """
     digest = hashlib.blake2b(str(file.resolve()).encode(), digest_size=6).hexdigest()
-    name = f"interlock_adapter_{file.parent.name.replace('-', '_')}_{digest}"
+    package = f"interlock_adapter_{re.sub(r'[^A-Za-z0-9_]', '_', file.parent.name)}_{digest}"
+    name = f"{package}.{file.stem}"
     if name in sys.modules:
         return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(name, file)
-    if spec is None or spec.loader is None:
-        raise invalid("adapter", str(file), "cannot be loaded")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # before it runs: dataclasses and annotations look themselves up there
+    folder = ModuleType(package)
+    folder.__path__ = [str(file.parent)]
+    sys.modules[package] = folder
+    importlib.invalidate_caches()  # the files may be younger than what Python remembers of the folder
     try:
-        spec.loader.exec_module(module)
+        return importlib.import_module(name)
     except Exception as failure:
-        del sys.modules[name]
+        for each in [each for each in sys.modules if each == package or each.startswith(f"{package}.")]:
+            del sys.modules[each]
         if isinstance(failure, Problem):
             raise
         raise invalid(
             "adapter", str(file), f"cannot be loaded: {type(failure).__name__}: {failure}", "Correct the file."
         ) from failure
-    return module

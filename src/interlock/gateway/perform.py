@@ -46,6 +46,7 @@ def effect_of(row: WriteRow) -> Effect:
         marker=stored["marker"],
         note_text=stored["note_text"],
         visibility=stored["visibility"],
+        order=stored.get("order"),
     )
 
 

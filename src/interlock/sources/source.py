@@ -12,6 +12,7 @@ import orjson
 
 from interlock.adapterkit.adapter import Adapter, Snapshots
 from interlock.adapterkit.native import Native, NativeWrite, Page, Plan
+from interlock.adapterkit.offers import offered
 from interlock.clock import Clock
 from interlock.config import SourceConfig
 from interlock.records.filters import Query
@@ -31,6 +32,7 @@ from interlock.sources.readback import reads_back, unresolved
 from interlock.telemetry import Telemetry
 
 T = TypeVar("T")
+Offer = TypeVar("Offer")
 
 JOURNAL_CALLS = 10
 """So many pages are read to fill one page of notes that may be seen."""
@@ -239,6 +241,24 @@ class Source:
         """When the list that ``choices`` gives was read (epoch seconds); now when it never was."""
         return self._choices.observed_at(kind, field)
 
+    @property
+    def offers(self) -> tuple[str, ...]:
+        """What the product offers besides records: names of ``interlock.adapterkit.offers``."""
+        return offered(self._adapter)
+
+    async def ask(self, offer: type[Offer], operation: str, work: Callable[[Offer], Awaitable[T]]) -> T:
+        """Use an offer of ``interlock.adapterkit.offers``. Raises unsupported when the product has none."""
+        adapter = self._adapter
+        if not isinstance(adapter, offer):
+            raise Problem(
+                Slug.UNSUPPORTED,
+                f"{self.name} does not offer {operation.replace('_', ' ')}",
+                next_step="source_list shows what each source offers.",
+                source=self.name,
+                reached="no",
+            )
+        return await self._read(operation, lambda: work(adapter))
+
     # --- what the mapping says ---------------------------------------------------------------------
 
     def norm(self, kind: str, changes: Mapping[str, Any], key: str | None = None) -> dict[str, Any]:
@@ -345,6 +365,8 @@ class Source:
 
     def _payload(self, effect: Effect) -> dict[str, Any]:
         mapping = self._mapping(effect.kind)
+        if effect.order is not None:
+            return {**effect.order, **{name: _handle_in(value) for name, value in effect.changes.items()}}
         if effect.op == "note":
             return mapping.encode_note(effect.visibility or "", effect.note_text or "")
         return mapping.encode(effect.changes, effect.op, key=effect.key)
@@ -399,6 +421,10 @@ class Source:
             await self._ensure_open()
         return await self._line.call("probe", work, priority=True, timeout_s=self.probe_timeout_s)
 
+    async def handle(self, kind: str, key: str) -> str:
+        """The handle of a ref's key; asked for when it is not known."""
+        return await self._handle(kind, key)
+
     async def _handle(self, kind: str, key: str, *, priority: bool = False) -> str:
         known = self._cache.handle(kind, key)
         return known if known is not None else (await self._get(kind, key, priority)).handle
@@ -422,6 +448,11 @@ class Source:
                 reached="no",
             )
         return mapping
+
+
+def _handle_in(value: Any) -> Any:
+    """A resolved reference by its bare handle: an order has no mapping that would know its form."""
+    return Ref.parse(value["ref"]).handle if isinstance(value, Mapping) and "ref" in value else value
 
 
 def key_of(record: Mapping[str, Any]) -> str:

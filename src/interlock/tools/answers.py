@@ -6,10 +6,16 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from interlock.records.alert import Alert
+from interlock.records.article import Article
+from interlock.records.asset import Asset
+from interlock.records.change import Change
 from interlock.records.ci import Ci, RelationType
 from interlock.records.incident import Incident
 from interlock.records.models import INSTANT, Contract
 from interlock.records.people import Group, Person
+from interlock.records.problem_record import ProblemRecord
+from interlock.records.request import Request
 from interlock.tools.envelope import Standing
 
 
@@ -27,6 +33,26 @@ class IncidentRow(Row, Incident):
 
 class CiRow(Row, Ci):
     """A CI in a list."""
+
+
+class ChangeRow(Row, Change):
+    """A change in a list."""
+
+
+class ProblemRow(Row, ProblemRecord):
+    """A problem in a list."""
+
+
+class ArticleRow(Row, Article):
+    """An article in a list."""
+
+
+class AlertRow(Row, Alert):
+    """An alert in a list."""
+
+
+class AssetRow(Row, Asset):
+    """An asset in a list."""
 
 
 class PersonRow(Row, Person):
@@ -90,3 +116,111 @@ class SourceOut(Contract):
     capabilities: dict[str, Any]
     health: dict[str, Any]
     observed_at: str | None = Field(default=None, pattern=INSTANT)
+
+
+class ApproverOut(Contract):
+    """What one approver said; only people approve, in the source itself."""
+
+    approver: str | None
+    state: Literal["requested", "approved", "rejected", "cancelled", "not_required"]
+    at: str | None = Field(default=None, pattern=INSTANT)
+    comment: str | None = Field(default=None, json_schema_extra={"x-untrusted": True})
+
+
+class ChangeAnswer(Change):
+    """A change with what its source says of it now. A member is left out where the source cannot tell."""
+
+    next_states: list[str] | None = Field(default=None, description="States it may go to now: change_transition.")
+    approvals: list[ApproverOut] | None = None
+
+
+class WindowOut(Contract):
+    """When a change is planned; null where that is not said."""
+
+    start_at: str | None = Field(pattern=INSTANT)
+    end_at: str | None = Field(pattern=INSTANT)
+
+
+class ConflictOut(Contract):
+    """One thing that speaks against a window."""
+
+    kind: Literal["same_ci", "blackout", "maintenance", "other"]
+    change: ChangeRow | None = Field(description="The other change; null when there is none, or you may not read it.")
+    ci: str | None = Field(default=None, description="Ref of the CI, when you may read it.")
+    start_at: str | None = Field(default=None, pattern=INSTANT)
+    end_at: str | None = Field(default=None, pattern=INSTANT)
+    detail: str | None = Field(default=None, json_schema_extra={"x-untrusted": True})
+    found_by: Literal["source", "gateway"]
+
+
+class ConflictsOut(Contract):
+    """What speaks against a change's window."""
+
+    window: WindowOut
+    conflicts: list[ConflictOut]
+    native_status: str | None = Field(default=None, description="The source's own word, when it checks itself.")
+
+
+class CatalogRow(Contract):
+    """Something that can be ordered."""
+
+    item: str = Field(description="Pass to catalog_item and request_order.")
+    name: str
+    description: str | None = Field(default=None, json_schema_extra={"x-untrusted": True})
+    category: str | None = None
+    price: str | None = None
+
+
+class CatalogItemOut(CatalogRow):
+    """A catalogue item with what ordering it asks for."""
+
+    variables: dict[str, Any] = Field(description="JSON Schema of variables of request_order.")
+
+
+class OrderItemOut(Contract):
+    """One line of an order, in the source's words."""
+
+    number: str
+    name: str | None = None
+    state: str | None = None
+    stage: str | None = None
+    quantity: int | None = None
+    due_at: str | None = Field(default=None, pattern=INSTANT)
+
+
+class RequestAnswer(Request):
+    """An order with its lines and approvals. A member is left out where the source cannot tell."""
+
+    items: list[OrderItemOut] | None = None
+    approvals: list[ApproverOut] | None = None
+
+
+class SlaOut(Contract):
+    """One clock that runs on a ticket."""
+
+    name: str
+    stage: Literal["in_progress", "paused", "completed", "cancelled", "breached"]
+    breached: bool | None = None
+    started_at: str | None = Field(default=None, pattern=INSTANT)
+    due_at: str | None = Field(default=None, pattern=INSTANT)
+    ended_at: str | None = Field(default=None, pattern=INSTANT)
+    percentage: float | None = Field(default=None, description="Of the allowed time, as the source counts it.")
+
+
+class AttachmentOut(Contract):
+    """A file that is attached to a record."""
+
+    id: str
+    name: str = Field(json_schema_extra={"x-untrusted": True})
+    content_type: str | None = None
+    size: int | None = Field(default=None, ge=0, description="Bytes.")
+    created_at: str | None = Field(default=None, pattern=INSTANT)
+    author: str | None = None
+
+
+class FileOut(AttachmentOut):
+    """A file, or its beginning."""
+
+    text: str | None = Field(default=None, json_schema_extra={"x-untrusted": True})
+    base64: str | None = None
+    truncated: bool = False
