@@ -137,6 +137,16 @@ async def test_a_lost_create_that_never_arrived_stays_unknown(snow: SnowBench) -
     assert not snow.named("cmdb_ci", "name", "lx77")
 
 
+async def test_a_create_that_commits_after_we_gave_up_is_found_and_not_sent_again(tmp_path: Path) -> None:
+    async with servicenow(store(), tmp_path, timeout_s=0.4) as snow:
+        snow.fail("late_commit", r"/identifyreconcile\?", seconds=0.3)
+        receipt = (await snow.call("ci_create", **NEW)).body["receipt"]
+        assert receipt["outcome"] == "unknown"
+        row = await snow.ended(receipt["id"])
+        assert (row.state, row.receipt and row.receipt["found_by"], row.attempts) == ("applied", "probe", 1)
+        assert len(snow.named("cmdb_ci", "name", "lx77")) == 1
+
+
 async def test_a_lost_rehearsal_wrote_nothing(snow: SnowBench) -> None:
     snow.fail("drop_after", r"/identifyreconcile/query")
     problem = await snow.refused("ci_create", **NEW)
