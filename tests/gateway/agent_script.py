@@ -23,6 +23,7 @@ Ask = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
 
 OPEN = {"field": "state", "op": "in", "value": ["new", "in_progress", "on_hold"]}
 LOOK = "VPN bricht alle paar Minuten ab"
+SERVICE = "Order Management: "
 STALE = "antwortet nicht mehr"
 ELSEWHERE = "Folha de pagamento"
 NEXT = "Network Operations EMEA"
@@ -74,6 +75,10 @@ async def triage(ask: Ask) -> list[dict[str, Any]]:
     assert ci["quality"]["standing"] in ("trusted", "caution"), ci["quality"]
     related = await ask("ci_related", {"ref": incident["ci"]["ref"]})
     assert "data" in related, related
+    service = (await found(ask, SERVICE))[0]["ci"]["ref"]
+    for ref in (incident["ci"]["ref"], service):
+        impact = await ask("ci_impact", {"ref": ref, "depth": 3})
+        assert "data" in impact, impact
 
     # Note, assign, resolve.
     noted = await write("incident_add_note", ref=row["ref"], text="Log of the client read.", visibility="internal")

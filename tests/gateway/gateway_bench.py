@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from interlock.adapterkit.native import Plan
 from interlock.adapterkit.offers import offered
 from interlock.clock import ManualClock
 from interlock.gateway import receipts
@@ -17,11 +18,13 @@ from interlock.gateway.budget import Budgets
 from interlock.gateway.changes import Changes
 from interlock.gateway.context import Context, Reply
 from interlock.gateway.cursors import Cursors
+from interlock.gateway.graph import Graph
 from interlock.gateway.ordering import Ordering
 from interlock.gateway.perform import Performer
 from interlock.gateway.pipeline import Pipeline, read_arguments
 from interlock.gateway.prepare import Preparer
 from interlock.gateway.reads import Reads
+from interlock.gateway.sameness import Sameness
 from interlock.gateway.settle import Settling
 from interlock.gateway.tickets import Tickets
 from interlock.gateway.trail import Trail
@@ -101,6 +104,8 @@ class FakeSource:
         self.down: Problem | None = None  # of reads and probes
         self.unreadable: set[str] = set()
         self.on_read: Callable[[], None] | None = None
+        self.finds_creates = True
+        self.skips: str | None = None
         now = times.to_text(clock.now() - 3600)
         self.add("c1", "snow:ci:web01", name="web01", cls="server", serial="S1", os="Linux", last_seen_at=now)
         self.add(
@@ -206,6 +211,9 @@ class FakeSource:
             raise Problem(Slug.SOURCE_DENIED, f"{key} must not be read", layer="source", reached="yes")
         return Fetched(copy.deepcopy(row), handle, self.clock.now(), "live")
 
+    def plan(self, kind: str, query: Query) -> Plan:
+        return Plan(None, (), order=query.sort, contract_order=True)
+
     async def search(self, kind: str, query: Query, *, cursor: Any = None, max_age_s: float = 0.0) -> Found:
         if self.down is not None:
             raise self.down
@@ -247,10 +255,18 @@ class FakeSource:
             return await self.script.pop(0)(self, effect)
         return self.apply(effect)
 
+    def finds(self, effect: Effect) -> bool:
+        return effect.op != "create" or self.finds_creates
+
+    def differs(self, kind: str) -> str | None:
+        return self.skips
+
     async def probe(self, effect: Effect) -> list[str]:
         self.probes += 1
         if self.down is not None:
             raise self.down
+        if not self.finds(effect):
+            return []
         if effect.op == "create":
             return [handle for handle, correlation in self.links.items() if correlation == effect.correlation]
         handle = self._handle(effect.key or "")
@@ -271,6 +287,9 @@ class FakeSource:
 
     def writable(self, kind: str) -> frozenset[str]:
         return frozenset(name for name, known in FIELDS[kind].items() if known.writable)
+
+    def asked_by(self, kind: str, operator: str) -> frozenset[str]:
+        return frozenset(name for name, known in FIELDS[kind].items() if operator in known.operators)
 
     def missing(self, kind: str, after: Mapping[str, Any]) -> list[str]:
         closing = after.get("state") == "resolved"
@@ -368,7 +387,7 @@ async def bench_in(folder: Path, **more: Any) -> AsyncIterator[Bench]:
     """An open bench. The same folder opened again is a gateway that was started again."""
     clock = more.get("clock") or ManualClock(START)
     source = more.get("source") or FakeSource(clock)
-    sources: dict[str, Any] = {"snow": source}
+    sources: dict[str, Any] = {"snow": source, **more.get("others", {})}
     state = open_state(folder, synchronous="NORMAL")
     ledger = Ledger(folder, clock)
     counter = itertools.count(int(more.get("first_id", 1)))
@@ -383,6 +402,7 @@ async def bench_in(folder: Path, **more: Any) -> AsyncIterator[Bench]:
     Tickets(reads)
     Changes(reads)
     Ordering(reads)
+    Graph(reads, Sameness(reads, judge.profile, clock), clock)
     preparer = Preparer(reads, judge, policy, images)
     performer = Performer(sources, journal, clock)
     writes = Writes(preparer, performer, journal, trail, clock, ids, budgets)

@@ -34,7 +34,7 @@ AGENT = """
 id: {name}
 owner: service-desk-lead
 purpose: First look at incidents of the EMEA service desk
-tools: [triage]
+tools: [triage, ci_impact]
 stage: autonomous
 read:
   incident: {{filter: [{{field: group, op: in, value: [{groups}]}}]}}

@@ -38,6 +38,7 @@ class FieldPart(Part):
     key: str | None = None
     name: str | None = None
     filter: Literal[False] | str | dict[str, str] | None = None
+    loose: bool = False
     sort: Literal[False] | str | None = None
     unset: Words = ()
     as_: str | None = Described(default=None, alias="as")
@@ -121,6 +122,7 @@ class FieldSpec:
     write_as: Any = None
     by: Path | None = None
     choices: str | None = None
+    loose: bool = False  # the source may find more by it than the records show
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +273,7 @@ class _Reader:
             write_as=keys.write_as,
             by=self.path("by"),
             choices=keys.choices,
+            loose=keys.loose,
         )
 
     def fault(self, at: Place, why: str, next_step: str | None = None) -> Exception:
@@ -437,5 +440,5 @@ def _known_names(part: MappingPart, specs: Mapping[str, FieldSpec], document: Do
         for each in (part.inverse.field, *part.inverse.swap):
             if each not in specs:
                 raise document.unknown(("inverse", each), specs, "a mapped field")
-        if any(specs[each].write or specs[each].create for each in part.inverse.swap):
-            raise document.fault(("inverse",), "swaps fields that are written", "Use read for them.")
+        if any(specs[each].write for each in (part.inverse.field, *part.inverse.swap)):
+            raise document.fault(("inverse",), "swaps fields that are changed", "Use create or read for them.")

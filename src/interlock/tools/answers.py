@@ -224,3 +224,71 @@ class FileOut(AttachmentOut):
     text: str | None = Field(default=None, json_schema_extra={"x-untrusted": True})
     base64: str | None = None
     truncated: bool = False
+
+
+class SameAsOut(Contract):
+    """A CI of another source with a key in common."""
+
+    ref: str
+    by: list[str] = Field(description="Keys that agree, the strongest first.")
+    contradicts: list[str] = Field(default=[], description="Keys that speak against it.")
+    same: bool = Field(description="False: a weaker key agrees, a stronger one contradicts. Let a person look.")
+
+
+class DifferenceOut(Contract):
+    """A field for which sources contradict each other."""
+
+    field: str
+    values: dict[str, str] = Field(description="What each says, by ref.")
+
+
+class CiAnswer(Ci):
+    """A CI, with what other sources say of the same thing; left out where only one source holds CIs."""
+
+    same_as: list[SameAsOut] | None = None
+    conflicts: list[DifferenceOut] | None = None
+
+
+class WeakestOut(Contract):
+    """The oldest evidence on a path: when a CI was last seen or confirmed, or a relation last written."""
+
+    ref: str
+    age_s: int = Field(ge=0)
+
+
+class ImpactNode(Contract):
+    """A CI that depends on the one that was asked about."""
+
+    ref: str
+    name: str | None = None
+    cls: str | None = None
+    environment: str | None = None
+    criticality: str | None = None
+    distance: int = Field(ge=1)
+    via: list[str] = Field(description="Refs from the CI asked about to this one, both left out.")
+    relation: str = Field(description="Type of the last relation of the path.")
+    weakest: WeakestOut | None = Field(default=None, description="Null: nothing on the path says how old it is.")
+    standing: Standing = Field(description="The worst on the path.")
+    flags: list[str] = Field(default=[], description="Codes raised on the path.")
+    same_as: list[str] = Field(default=[], description="Refs of the same CI in other sources.")
+
+
+class ImpactSummary(Contract):
+    """The whole in numbers."""
+
+    count: int
+    by_class: dict[str, int] = {}
+    by_distance: dict[str, int] = {}
+    by_criticality: dict[str, int] = {}
+    by_environment: dict[str, int] = {}
+
+
+class ImpactOut(Contract):
+    """What depends on a CI, nearest first; services and business applications before others."""
+
+    ref: str
+    nodes: list[ImpactNode]
+    summary: ImpactSummary
+    complete: bool = Field(description="False: a bound was met or a source did not answer; more may depend on it.")
+    not_followed: list[str] = Field(default=[], description="Refs behind which was not looked.")
+    sources: list[str] = Field(description="Sources whose relations were followed.")

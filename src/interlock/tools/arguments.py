@@ -37,7 +37,7 @@ def _whole(value: Any) -> Any:
 WHOLE = BeforeValidator(_whole)  # stands last: a validator before the bounds would hide them from the schema
 
 SourceName = Annotated[str | None, Field(max_length=32, description="One source; source_list names them.")]
-Cursor = Annotated[str | None, Field(min_length=1, max_length=2048, description="From page.cursor of the last answer.")]
+Cursor = Annotated[str | None, Field(min_length=1, max_length=512, description="From page.cursor of the last answer.")]
 MaxAge = Annotated[
     int, Field(ge=0, le=86_400, description="Accept a cached answer up to this many seconds old; 0 is live."), WHOLE
 ]
@@ -123,6 +123,7 @@ class IncidentGet(Arguments):
 class CiGet(Arguments):
     ref: CiRef
     fields: CiFields = None
+    same_as: Annotated[bool, Field(description="Ask other sources for the same CI, too.")] = True
     max_age_s: MaxAge = 0
 
 
@@ -134,6 +135,13 @@ class CiRelated(Arguments):
     ] = "both"
     limit: Annotated[int, Field(ge=1, le=100), WHOLE] = 50
     cursor: Cursor = None
+    max_age_s: MaxAge = 0
+
+
+class CiImpact(Arguments):
+    ref: CiRef
+    depth: Annotated[int, Field(ge=1, le=5, description="Relations to follow at most."), WHOLE] = 3
+    limit: Annotated[int, Field(ge=1, le=200, description="CIs to find at most."), WHOLE] = 50
     max_age_s: MaxAge = 0
 
 

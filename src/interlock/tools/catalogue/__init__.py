@@ -16,7 +16,8 @@ BY_NAME: dict[str, Tool] = {tool.name: tool for tool in TOOLS}
 
 FINDING = ("directory_find", "taxonomy_values")
 _READS = ("record_search", "sla_list", "attachment_list", "attachment_get")
-_CMDB_READS = ("ci_search", "ci_get", "ci_related", "directory_find")
+_BEHIND = ("ci_search", "ci_get", "ci_impact")
+_CMDB_READS = ("ci_search", "ci_get", "ci_related", "ci_impact", "directory_find")
 
 TOOL_SETS: dict[str, tuple[str, ...]] = {
     "triage": (*(tool.name for tool in INCIDENTS), "ci_search", "ci_get", "ci_related", *FINDING),
@@ -28,8 +29,8 @@ TOOL_SETS: dict[str, tuple[str, ...]] = {
         *FINDING,
     ),
     "ticket": (*_READS, "link"),
-    "change": (*(tool.name for tool in CHANGES), "ci_search", "ci_get", "directory_find", "journal_list"),
-    "change-read": (*(tool.name for tool in CHANGES if tool.reads), "ci_search", "ci_get", "directory_find"),
+    "change": (*(tool.name for tool in CHANGES), *_BEHIND, "directory_find", "journal_list"),
+    "change-read": (*(tool.name for tool in CHANGES if tool.reads), *_BEHIND, "directory_find"),
     "request": (*(tool.name for tool in REQUESTS), "directory_find", "attachment_list", "attachment_get"),
     "cmdb-read": _CMDB_READS,
     "cmdb-steward": (*_CMDB_READS, "ci_create", "ci_update", "ci_relate", "ci_attest"),

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from interlock.records.ci import Ci, Relationship
 from interlock.tools import arguments as a
-from interlock.tools.answers import CiRow, RelatedOut
+from interlock.tools.answers import CiAnswer, CiRow, ImpactOut, RelatedOut
 from interlock.tools.arguments import KEPT, Body, Changes, CiRef, GroupRef, PersonRef, SourceName, Version, Word, Write
 from interlock.tools.catalogue.tool import Tool, WriteSpec
 
@@ -148,7 +148,7 @@ CMDB: tuple[Tool, ...] = (
         "read",
         "ci",
         a.CiGet,
-        Ci,
+        CiAnswer,
     ),
     Tool(
         "ci_related",
@@ -158,6 +158,16 @@ CMDB: tuple[Tool, ...] = (
         "ci",
         a.CiRelated,
         list[RelatedOut],
+    ),
+    Tool(
+        "ci_impact",
+        "Find what depends on a CI",
+        "What depends on a CI, by distance, with the oldest evidence and the flags on each path. Look before a change; "
+        "when complete is false, more may depend on it.",
+        "read",
+        "ci",
+        a.CiImpact,
+        ImpactOut,
     ),
     Tool(
         "ci_create",
