@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,16 @@ from pydantic import Field as PydanticField
 
 from interlock.records.fields import OPERATORS
 from interlock.records.kinds import MODELS
+from interlock.records.problems import RETRYABLE, STATUS, Problem, Slug
 from interlock.tools.catalogue import BY_NAME, TOOLS, Tool
+from interlock.tools.changes import Finding
+from interlock.tools.compatibility import breaking, compare, read_contracts
 from interlock.tools.envelope import SHORT, PageInfo, Preview, ProblemOut, Provenance, Quality, Receipt
 from interlock.tools.filterschema import FIELD_NAMES
 
 VERSION = "v0"
+"""The version that is published. All but v0 are frozen: they only ever gain what breaks nothing."""
+
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -152,8 +158,8 @@ def _with_plain_filter(schema: dict[str, Any]) -> dict[str, Any]:
     return schema
 
 
-def documents() -> dict[str, bytes]:
-    """Every contract file of this version by its path below ``contracts/``."""
+def documents(version: str = VERSION) -> dict[str, bytes]:
+    """Every contract file by its path below ``contracts/``."""
     found: dict[str, Any] = {}
     for kind in MODELS:
         found[f"records/{kind}.json"] = record_schema(kind)
@@ -166,16 +172,57 @@ def documents() -> dict[str, bytes]:
             "input": {"$schema": DIALECT, **input_schema(tool.name)},
             "output": {"$schema": DIALECT, **output_schema(tool.name)},
         }
-    found["problem.json"] = {"$schema": DIALECT, **_tidy(ProblemOut.model_json_schema())}
+    slugs = {str(slug): {"status": status, "retryable": slug in RETRYABLE} for slug, status in STATUS.items()}
+    found["problem.json"] = {"$schema": DIALECT, **_tidy(ProblemOut.model_json_schema()), "x-slugs": slugs}
     found["mcp-tools.json"] = {"tools": [listed(tool) for tool in TOOLS]}
     found["functions-strict.json"] = [strict(tool.name) for tool in TOOLS]
     options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE  # in the order of the models, which models read
-    return {f"{VERSION}/{path}": orjson.dumps(body, option=options) for path, body in found.items()}
+    return {f"{version}/{path}": orjson.dumps(body, option=options) for path, body in found.items()}
 
 
-def export(folder: Path, extra: dict[str, bytes] | None = None) -> list[str]:
-    """Write the contracts below ``folder``; files no longer published are removed. Returns paths that changed."""
-    wanted = documents() | (extra or {})
+def broken_promises(folder: Path, wanted: Mapping[str, bytes], version: str) -> list[Finding]:
+    """What these documents would break of the frozen version that lies below ``folder``; v0 promises nothing."""
+    if version == "v0":
+        return []
+    new = {path.removeprefix(f"{version}/"): orjson.loads(body) for path, body in wanted.items()}
+    return breaking(compare(read_contracts(folder / version), new))
+
+
+def export(
+    folder: Path, extra: Mapping[str, bytes] | None = None, *, version: str = VERSION, first: bool = False
+) -> list[str]:
+    """Write the contracts below ``folder``; files no longer published are removed. Returns paths that changed.
+
+    Raises Problem refused when a frozen version would break a promise, and when it is not there to compare with;
+    ``first`` writes one that is not there yet, and no other.
+    """
+    wanted = documents(version) | (extra or {})
+    there = any((folder / version).rglob("*.json"))
+    if first and there:
+        raise Problem(
+            Slug.REFUSED,
+            f"{folder / version} is there: its promises hold",
+            field="first",
+            value=version,
+            next_step="Leave out --first, or raise VERSION in tools/contracts.py.",
+        )
+    if not (there or first or version == "v0"):
+        raise Problem(
+            Slug.REFUSED,
+            f"{folder / version} is not there, so nothing shows that {version} keeps what it promised",
+            field="folder",
+            value=str(folder),
+            next_step="Restore it; or, when this version was never published, say --first.",
+        )
+    if there and (broken := broken_promises(folder, wanted, version)):
+        told = "; ".join(f"{one.file}{one.pointer}: {one.what}" for one in broken[:5])
+        raise Problem(
+            Slug.REFUSED,
+            f"{version} is frozen, and {len(broken)} changes break it: {told}",
+            field="version",
+            value=version,
+            next_step="Take them back, or raise VERSION in tools/contracts.py.",
+        )
     changed = []
     for path, body in wanted.items():
         target = folder / path
@@ -183,7 +230,7 @@ def export(folder: Path, extra: dict[str, bytes] | None = None) -> list[str]:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(body)
             changed.append(path)
-    for old in (folder / VERSION).rglob("*.json"):
+    for old in (folder / version).rglob("*.json"):
         if str(old.relative_to(folder)) not in wanted:
             old.unlink()
             changed.append(str(old.relative_to(folder)))
