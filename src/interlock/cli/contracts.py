@@ -34,7 +34,8 @@ def export_command(
 ) -> None:
     """Write the contracts: JSON Schemas of records and tools, openapi.json, the MCP list, strict functions."""
     from interlock.faces.openapi import document
-    from interlock.tools.contracts import VERSION, broken_promises, documents, export
+    from interlock.tools.contracts import VERSION, documents
+    from interlock.tools.publishing import broken_promises, export
 
     options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
     extra = {f"{VERSION}/openapi.json": orjson.dumps(document(), option=options)}

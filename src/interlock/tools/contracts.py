@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -14,10 +12,8 @@ from pydantic import Field as PydanticField
 
 from interlock.records.fields import OPERATORS
 from interlock.records.kinds import MODELS
-from interlock.records.problems import RETRYABLE, STATUS, Problem, Slug
+from interlock.records.problems import RETRYABLE, STATUS
 from interlock.tools.catalogue import BY_NAME, TOOLS, Tool
-from interlock.tools.changes import Finding
-from interlock.tools.compatibility import breaking, compare, read_contracts
 from interlock.tools.envelope import SHORT, PageInfo, Preview, ProblemOut, Provenance, Quality, Receipt
 from interlock.tools.filterschema import FIELD_NAMES
 
@@ -25,6 +21,34 @@ VERSION = "v0"
 """The version that is published. All but v0 are frozen: they only ever gain what breaks nothing."""
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+_READ_ERRORS = (
+    "invalid-argument",
+    "not-found",
+    "ambiguous-ref",
+    "unauthenticated",
+    "refused",
+    "unsupported",
+    "rate-limited",
+    "too-large",
+    "source-unavailable",
+    "source-denied",
+    "source-fault",
+)
+_WRITE_ERRORS = (
+    *_READ_ERRORS,
+    "version-conflict",
+    "wrong-state",
+    "unmapped-value",
+    "idempotency-mismatch",
+    "source-rejected",
+)
+
+
+def errors_of(tool: Tool) -> tuple[str, ...]:
+    """Slugs of the problems a call of this tool can end in."""
+    return _READ_ERRORS if tool.reads else _WRITE_ERRORS
 
 
 @cache
@@ -174,6 +198,7 @@ def documents(version: str = VERSION) -> dict[str, bytes]:
             "title": tool.title,
             "description": tool.description,
             "effect": tool.effect,
+            "errors": list(errors_of(tool)),
             "input": {"$schema": DIALECT, **input_schema(tool.name)},
             "output": {"$schema": DIALECT, **output_schema(tool.name)},
         }
@@ -183,63 +208,6 @@ def documents(version: str = VERSION) -> dict[str, bytes]:
     found["functions-strict.json"] = [strict(tool.name) for tool in TOOLS]
     options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE  # in the order of the models, which models read
     return {f"{version}/{path}": orjson.dumps(body, option=options) for path, body in found.items()}
-
-
-def broken_promises(folder: Path, wanted: Mapping[str, bytes], version: str) -> list[Finding]:
-    """What these documents would break of the frozen version that lies below ``folder``; v0 promises nothing."""
-    if version == "v0":
-        return []
-    new = {path.removeprefix(f"{version}/"): orjson.loads(body) for path, body in wanted.items()}
-    return breaking(compare(read_contracts(folder / version), new))
-
-
-def export(
-    folder: Path, extra: Mapping[str, bytes] | None = None, *, version: str = VERSION, first: bool = False
-) -> list[str]:
-    """Write the contracts below ``folder``; files no longer published are removed. Returns paths that changed.
-
-    Raises Problem refused when a frozen version would break a promise, and when it is not there to compare with;
-    ``first`` writes one that is not there yet, and no other.
-    """
-    wanted = documents(version) | (extra or {})
-    there = any((folder / version).rglob("*.json"))
-    if first and there:
-        raise Problem(
-            Slug.REFUSED,
-            f"{folder / version} is there: its promises hold",
-            field="first",
-            value=version,
-            next_step="Leave out --first, or raise VERSION in tools/contracts.py.",
-        )
-    if not (there or first or version == "v0"):
-        raise Problem(
-            Slug.REFUSED,
-            f"{folder / version} is not there, so nothing shows that {version} keeps what it promised",
-            field="folder",
-            value=str(folder),
-            next_step="Restore it; or, when this version was never published, say --first.",
-        )
-    if there and (broken := broken_promises(folder, wanted, version)):
-        told = "; ".join(f"{one.file}{one.pointer}: {one.what}" for one in broken[:5])
-        raise Problem(
-            Slug.REFUSED,
-            f"{version} is frozen, and {len(broken)} changes break it: {told}",
-            field="version",
-            value=version,
-            next_step="Take them back, or raise VERSION in tools/contracts.py.",
-        )
-    changed = []
-    for path, body in wanted.items():
-        target = folder / path
-        if not target.exists() or target.read_bytes() != body:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(body)
-            changed.append(path)
-    for old in (folder / version).rglob("*.json"):
-        if str(old.relative_to(folder)) not in wanted:
-            old.unlink()
-            changed.append(str(old.relative_to(folder)))
-    return sorted(changed)
 
 
 def _tidy(schema: Any) -> Any:

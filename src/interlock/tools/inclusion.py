@@ -10,7 +10,7 @@ import json
 import math
 import re
 from dataclasses import dataclass
-from itertools import combinations, product
+from itertools import product
 from typing import Any, Literal
 
 from interlock.tools.shapes import (
@@ -19,7 +19,6 @@ from interlock.tools.shapes import (
     Nodes,
     Shape,
     among,
-    apart,
     high_of,
     holds,
     items_of,
@@ -70,21 +69,39 @@ class Inclusion:
 
     def __init__(self, *, reading: bool = False) -> None:
         self._reading = reading
+        self._referring: dict[int, bool] = {}
         self._known: dict[tuple[tuple[int, ...], tuple[int, ...]], list[Gap]] = {}
 
     def gaps(self, smaller: Nodes, larger: Nodes) -> list[Gap]:
         """Every gap; empty when all that ``smaller`` takes is taken by ``larger``."""
         key = (tuple(id(node.schema) for node in smaller), tuple(id(node.schema) for node in larger))
+        if self._same(smaller, larger):
+            return []
         if key not in self._known:
             self._known[key] = []  # a schema that comes back to itself: it holds unless something else does not
             self._known[key] = self._between(shapes(smaller), larger)
         return self._known[key]
 
+    def _same(self, smaller: Nodes, larger: Nodes) -> bool:
+        """Word for word, and without references, which may lead to something else on either side."""
+        if [node.schema for node in smaller] != [node.schema for node in larger]:
+            return False
+        return not any(self._refers(node.schema) for node in smaller)
+
+    def _refers(self, schema: Any) -> bool:
+        if not isinstance(schema, dict | list):
+            return False
+        known = self._referring.get(id(schema))
+        if known is None:
+            inner = schema.values() if isinstance(schema, dict) else schema
+            known = "$ref" in schema or any(self._refers(entry) for entry in inner)
+            self._referring[id(schema)] = known
+        return known
+
     def _between(self, smaller: list[Shape], larger_nodes: Nodes) -> list[Gap]:
         found: list[Gap] = []
         larger = shapes(larger_nodes)
         where = larger_nodes[0].at if larger_nodes else None
-        unclear = _overlaps(larger_nodes)
         for shape in smaller:
             if self._nothing(shape):
                 continue
@@ -99,8 +116,6 @@ class Inclusion:
                 found.append(Gap("type", _kind_words(shape), shape.at("type"), _first(larger, "type") or where))
                 continue
             found += self._nearest(shape, same)
-        if smaller and unclear:
-            found.append(Gap("other", "what more than one alternative of `oneOf` takes", None, unclear[0]))
         return found
 
     def _nearest(self, shape: Shape, same: list[Shape]) -> list[Gap]:
@@ -116,7 +131,7 @@ class Inclusion:
         return [] if best is None else best[1]
 
     def _taken(self, larger: list[Shape], value: Any) -> bool:
-        return any(holds(other, value) for other in larger)
+        return any(holds(other, value) for other in larger if other.unsure is None)
 
     def _nothing(self, shape: Shape) -> bool:
         """Whether no value can be of this shape, because a member that it requires cannot be."""
@@ -134,6 +149,8 @@ class Inclusion:
         if other.values is not None:
             return [Gap("type", f"any other {_kind_words(shape)}", shape.at("type"), other.at("enum"))]
         found = self._others(shape, other)
+        if other.unsure is not None:
+            found.append(Gap("other", "what more than one alternative of `oneOf` takes", None, other.unsure))
         if shape.type == "number":
             found += _numbers(shape, other)
         elif shape.type in SIZES:
@@ -245,14 +262,3 @@ def _spelled(pattern: str) -> frozenset[str]:
     if math.prod(len(choice) for choice in choices) > 500:
         return frozenset((pattern,))
     return frozenset("".join(chosen) for chosen in product(*choices))
-
-
-def _overlaps(nodes: Nodes) -> list[str]:
-    """Where alternatives of a ``oneOf`` cannot be shown to exclude each other."""
-    found = []
-    for node in nodes:
-        if isinstance(node.schema, dict) and "oneOf" in node.schema:
-            each = [node.below("oneOf", index) for index in range(len(node.schema["oneOf"]))]
-            if not all(apart((one,), (other,)) for one, other in combinations(each, 2)):
-                found.append(f"{node.at}/oneOf")
-    return found

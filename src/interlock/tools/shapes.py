@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from itertools import product
+from dataclasses import dataclass, replace
+from itertools import combinations, product
 from typing import Any
 
 TYPES = ("null", "boolean", "number", "string", "array", "object")
@@ -47,11 +47,16 @@ Nodes = tuple[Node, ...]  # all of them hold
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Values of one type for which all parts hold; ``values``: only these."""
+    """Values of one type for which all parts hold; ``values``: only these.
+
+    ``unsure``: where a ``oneOf`` stands whose alternatives are not shown to exclude each other, so that not all
+    of these values may be taken.
+    """
 
     type: str
     parts: Nodes = ()
     values: tuple[Any, ...] | None = None
+    unsure: str | None = None
 
     def all(self, keyword: str) -> list[Any]:
         """What the parts say under a keyword."""
@@ -139,7 +144,10 @@ def _alternatives(node: Node) -> list[Shape]:
     for keyword in ("anyOf", "oneOf"):
         if keyword in schema:
             each = [_alternatives(node.below(keyword, index)) for index in range(len(schema[keyword]))]
-            found = _meet(found, [shape for shapes in each for shape in shapes])
+            choices = [shape for shapes in each for shape in shapes]
+            if keyword == "oneOf" and not all(_apart(one, other) for one, other in combinations(each, 2)):
+                choices = [replace(shape, unsure=f"{node.at}/oneOf") for shape in choices]
+            found = _meet(found, choices)
     return found
 
 
@@ -152,7 +160,7 @@ def _meet(ones: list[Shape], others: list[Shape]) -> list[Shape]:
         if one.values is not None and other.values is not None:
             values = tuple(value for value in one.values if among(value, other.values))
         if values != ():
-            found.append(Shape(one.type, (*one.parts, *other.parts), values))
+            found.append(Shape(one.type, (*one.parts, *other.parts), values, one.unsure or other.unsure))
     return found
 
 
@@ -214,9 +222,9 @@ def high_of(shape: Shape) -> tuple[float, bool]:
     return -high, excluded
 
 
-def apart(ones: Nodes, others: Nodes) -> bool:
+def _apart(ones: list[Shape], others: list[Shape]) -> bool:
     """Whether no value is of both; by type, by values, or by those of a member that both require."""
-    for one, other in product(shapes(ones), shapes(others)):
+    for one, other in product(ones, others):
         if not _meet([one], [other]):
             continue
         both = one.required & other.required if one.type == "object" else ()
