@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from interlock.adapterkit.native import Native, NativeNote, NativeWrite, Page, Plan, Written
-from interlock.adapterkit.offers import CatalogItem, OrderItem
+from interlock.adapterkit.offers import CatalogItem, NativeApproval, OrderItem
 from interlock.adapterkit.outcome import BROKEN
 from interlock.adapterkit.paging import stuck
 from interlock.adapterkit.rest import ODD, Clock, CompiledProduct, RestAdapter, Session, Text, encoded, plain, same
@@ -20,6 +20,7 @@ from interlock.adapterkit.retry import Retries
 from interlock.records.problems import Problem, Slug, invalid
 from interlock.records.taxonomy import Choice
 
+from .approvals import Approvals
 from .catalogue import Catalogue
 from .dictionary import TABLE, Dictionary
 from .ire import CiWrites
@@ -74,6 +75,7 @@ class ServiceNowAdapter(RestAdapter):
         self.entities = {mapping.spec.entity: kind for kind, mapping in product.mappings.items()}
         self._cis = CiWrites(self)
         self._catalogue = Catalogue(self)
+        self._approvals = Approvals(self)
         self._writers: Mapping[str, Callable[[NativeWrite], Awaitable[Written]]] = {
             "ci": self._cis.write,
             "relationship": self._cis.relate,
@@ -329,6 +331,9 @@ class ServiceNowAdapter(RestAdapter):
 
     async def order_items(self, handle: str) -> list[OrderItem]:
         return await self._catalogue.lines(handle)
+
+    async def approvals(self, kind: str, handle: str) -> list[NativeApproval]:
+        return await self._approvals.of(kind, handle)
 
     # --- choices -----------------------------------------------------------------------------------
 
