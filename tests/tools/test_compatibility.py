@@ -18,7 +18,7 @@ from interlock.tools.compatibility import breaking, compare, read_contracts
 from interlock.tools.contracts import VERSION
 from interlock.tools.shapes import Node, accepts
 
-QUIET = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+QUIET = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def valid(schema: Any, value: Any) -> bool:
