@@ -268,17 +268,22 @@ def _keeps_structure(part: Mapping, name: str, op: str, value: str) -> bool:
         if not isinstance(model.pushed, dict) or plan.pushed.keys() != model.pushed.keys():
             raise Failed(f"{name} {op} {value!r} makes other parameters than a plain value does")
         return True
-    before, _, after = str(model.pushed).partition(_PLAIN)
-    query = str(plan.pushed)
-    if not (query.startswith(before) and query.endswith(after.rpartition(_PLAIN)[2])):
-        raise Failed(f"{name} {op} {value!r} changes the query around it: {query}")
     quote = style.literal.quote
-    inner = query[len(before) : len(query) - len(after.rpartition(_PLAIN)[2])] if _PLAIN not in after else value
+    around = str(model.pushed).split(f"{quote}{_PLAIN}{quote}")
+    if len(around) == 1:  # a pattern stands between quotes and value
+        around = str(model.pushed).split(_PLAIN)
+    query = str(plan.pushed)
+    length = (len(query) - sum(map(len, around))) // (len(around) - 1)
+    written = query[len(around[0]) : len(around[0]) + length]
+    if written.join(around) != query:
+        raise Failed(f"{name} {op} {value!r} changes the query around it: {query}")
+    inner = written
     if quote:
+        inner = written.removeprefix(quote).removesuffix(quote)
         kept = inner.replace(quote * 2, "") if style.literal.escape == "double" else inner
         if style.literal.escape == "backslash":
             kept = kept.replace("\\\\", "").replace(f"\\{quote}", "")
-        if quote in kept:
+        if quote in kept or len(written) < 2 * len(quote):
             raise Failed(f"{name} {op} {value!r} ends its own quotes: {query}")
     elif any(word.strip() and word.strip() in inner for word in (style.and_, style.or_)) or "\n" in inner:
         raise Failed(f"{name} {op} {value!r} brings a joint of the query language with it: {query}")
