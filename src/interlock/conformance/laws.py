@@ -152,7 +152,9 @@ def _both_ways(part: Mapping) -> list[str]:
     return [
         name
         for name, spec in part.spec.fields.items()
-        if (spec.write or spec.create) is not None and spec.read is not None
+        if (spec.write or spec.create) is not None
+        and spec.read is not None
+        and not (part.spec.inverse and name in part.spec.inverse.swap)  # which end it is depends on the type
     ]
 
 

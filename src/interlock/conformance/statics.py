@@ -109,9 +109,8 @@ async def writes(bench: Bench, kind: str) -> str | None:
     if "note" in declared and not mapping.spec.notes:
         raise Failed("note is declared, but no notes are mapped")
     if "create" in declared and probes.create is not None and probes.create.field in mapping.fields:
-        use = mapping.fields[probes.create.field]
-        if not (use.creatable or use.writable) or not use.readable:
-            raise Failed(f"{probes.create.field} holds our key, but cannot be both written and read")
+        if not mapping.fields[probes.create.field].readable:
+            raise Failed(f"{probes.create.field} holds our key, but cannot be read")
     for op in declared:
         if op in ("create", "note") and getattr(probes, op) is None:
             raise Failed(f"{op} is declared without write.probe.{op}: a lost one would never be found")
