@@ -9,6 +9,7 @@ from typing import Any
 
 from interlock.adapterkit.mapping import FieldUse
 from interlock.conformance.bench import PAGE, Bench, collect, ref
+from interlock.conformance.laws import HOSTILE
 from interlock.conformance.rules import Book, DoesNotApply, Failed
 from interlock.records.fields import UNMAPPED
 from interlock.records.filters import AnyOf, Condition, Filter, Query, Sort, fold, matches
@@ -100,6 +101,31 @@ async def unknown_word(bench: Bench, kind: str) -> str | None:
     if not asked:
         raise DoesNotApply("every word that can be asked for occurs")
     return f"{asked} words"
+
+
+@BOOK.rule("ASK-HOSTILE", "reads", per_kind=True)
+async def hostile(bench: Bench, kind: str) -> str | None:
+    """Values that look like query language find what equals them, mostly nothing: the product reads them as values.
+
+    To do: Correct query.literal: the product's quotes and escapes are others than declared; refuse what it cannot hold.
+    """
+    records = await bench.scan(kind)
+    asked = 0
+    for name in _texts(bench, kind)[:2]:
+        operators = bench.mapping(kind).fields[name].operators
+        for op in [each for each in ("eq", "contains", "starts") if each in operators][:2]:
+            for value in HOSTILE:
+                if value.strip() and "\x00" not in value:
+                    await _compare(bench, kind, (Condition(name, op, value),), records)
+                    asked += 1
+    if not asked:
+        raise DoesNotApply("no text is asked of this source")
+    return f"{asked} questions"
+
+
+def _texts(bench: Bench, kind: str) -> list[str]:
+    uses = bench.mapping(kind).fields
+    return [name for name, use in uses.items() if use.type in ("text", "word") and "eq" in use.operators]
 
 
 @BOOK.rule("ASK-ORDER", "reads", per_kind=True)

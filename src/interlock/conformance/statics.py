@@ -108,9 +108,9 @@ async def writes(bench: Bench, kind: str) -> str | None:
         raise Failed("update is declared, but no field of an existing record can be written")
     if "note" in declared and not mapping.spec.notes:
         raise Failed("note is declared, but no notes are mapped")
-    if "create" in declared and probes.create is not None and probes.create.field in mapping.fields:
-        if not mapping.fields[probes.create.field].readable:
-            raise Failed(f"{probes.create.field} holds our key, but cannot be read")
+    held = mapping.fields.get(probes.create.field) if probes.create is not None else None
+    if "create" in declared and held is not None and not held.readable:
+        raise Failed(f"{held.name} holds our key, but cannot be read")
     for op in declared:
         if op in ("create", "note") and getattr(probes, op) is None:
             raise Failed(f"{op} is declared without write.probe.{op}: a lost one would never be found")
