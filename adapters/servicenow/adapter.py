@@ -9,16 +9,21 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from interlock.adapterkit.native import Native, NativeNote, NativeWrite, Page, Plan, Written
+from interlock.adapterkit.offers import CatalogItem, OrderItem
 from interlock.adapterkit.outcome import BROKEN
 from interlock.adapterkit.paging import stuck
 from interlock.adapterkit.rest import ODD, Clock, CompiledProduct, RestAdapter, Session, Text, encoded, plain, same
 from interlock.adapterkit.retry import Retries
 from interlock.records.problems import Problem, Slug, invalid
 from interlock.records.taxonomy import Choice
+
+from .catalogue import Catalogue
+from .ire import CiWrites
+from .plain_text import plain_text
 
 _READ = {
     "sysparm_display_value": "all",  # value and label of every field, in one shape
@@ -73,9 +78,33 @@ class ServiceNowAdapter(RestAdapter):
         self._trusted: set[tuple[str, str]] = set()  # columns that the instance is known to filter by
         self._absent: set[tuple[str, str]] = set()  # class and column that stayed absent
         self._learning = asyncio.Lock()
+        self.entities = {mapping.spec.entity: kind for kind, mapping in product.mappings.items()}
+        self._cis = CiWrites(self)
+        self._catalogue = Catalogue(self)
+        self._writers: Mapping[str, Callable[[NativeWrite], Awaitable[Written]]] = {
+            "ci": self._cis.write,
+            "relationship": self._cis.relate,
+            "request": self._catalogue.order,
+        }
+        self._shown: Mapping[str, Callable[[Native], Native]] = {"ci": self._cis.shown, "article": _article}
         self._max = self.manifest.paging.size.max
 
     # --- addresses and answers ---------------------------------------------------------------------
+
+    @property
+    def root(self) -> str:
+        """Where the platform's own APIs are."""
+        return self._root
+
+    def ref(self, kind: str, handle: str) -> str:
+        """The ref of a record by its handle."""
+        tilde = "" if self.keyed_by_handle(kind) else "~"
+        return f"{self.product.source}:{kind}:{tilde}{handle}"
+
+    def instant(self, value: Any) -> str | None:
+        """A time of the instance (UTC), as the contract writes it."""
+        text = str(value or "")
+        return f"{text[:10]}T{text[11:]}Z" if _DATE.fullmatch(text) else None
 
     def path(self, kind: str, handle: str | None = None) -> str:
         path = self._table(self.spec(kind).entity)
@@ -93,6 +122,8 @@ class ServiceNowAdapter(RestAdapter):
         known = self._one.get((kind, columns))
         if known is None:
             wanted = dict.fromkeys((*columns, "sys_id"))
+            if "last_discovered" in wanted:  # they tell whether it means a discovery
+                wanted |= dict.fromkeys(("first_discovered", "discovery_source"))
             if self._layered(kind):
                 wanted["sys_class_name"] = None
             known = self._one[kind, columns] = encoded({**_READ, "sysparm_fields": ",".join(wanted)})
@@ -125,6 +156,13 @@ class ServiceNowAdapter(RestAdapter):
                 "Use fewer values or conditions, or shorter texts; search in several calls.",
             )
 
+    async def list_rows(
+        self, table: str, query: str, columns: Sequence[str], limit: int, *, display_value: str = "false"
+    ) -> list[Native]:
+        """Rows of a table: plain values, or with ``display_value="all"`` values and labels."""
+        more = {**_NO_COUNT, "sysparm_display_value": display_value}
+        return (await self._counted(table, query, columns, limit, more))[0]
+
     async def _list(self, table: str, query: str, columns: Sequence[str], limit: int) -> list[Native]:
         """Rows of a table, plain values."""
         return (await self._counted(table, query, columns, limit, _NO_COUNT))[0]
@@ -144,7 +182,13 @@ class ServiceNowAdapter(RestAdapter):
         direct = by_handle or self.keyed_by_handle(kind)
         if direct and not same(row.get("sys_id", key), key, exact=True):
             raise self.odd("the record that was asked for")
-        return await self._of_class(kind, row, columns) if "sys_class_name" in row else row
+        whole = await self._of_class(kind, row, columns) if self._layered(kind) and "sys_class_name" in row else row
+        return self._seen(kind, whole)
+
+    def _seen(self, kind: str, row: Native) -> Native:
+        """A row of a kind whose rows say something else than they hold."""
+        shown = self._shown.get(kind)
+        return row if shown is None else shown(row)
 
     async def _of_class(self, kind: str, row: Native, columns: Sequence[str]) -> Native:
         """The row with the columns of its own class: a parent table shows only its own (observed)."""
@@ -215,7 +259,7 @@ class ServiceNowAdapter(RestAdapter):
             seen += len(rows)
             following = self._following(plan, at, size, rows, total)
             if rows or following is None:
-                return Page(rows, following, seen, warnings)
+                return Page([self._seen(kind, row) for row in rows], following, seen, warnings)
             at = following
         return Page([], at, seen, (*warnings, "Many rows in a row are hidden from our account; go on to see more."))
 
@@ -381,7 +425,10 @@ class ServiceNowAdapter(RestAdapter):
     # --- writes ------------------------------------------------------------------------------------
 
     async def write(self, write: NativeWrite) -> Written:
-        """POST or PATCH, once. The echo shows what the instance's rules made of it."""
+        """By the API that the kind is written through; else POST or PATCH, once. The echo shows what the
+        instance's rules made of it."""
+        if (writer := self._writers.get(write.kind)) is not None:
+            return await writer(write)
         create = write.op == "create"
         path = self.path(write.kind, None if create else write.handle or "")
         columns = self.product.mappings[write.kind].columns(None)
@@ -398,6 +445,22 @@ class ServiceNowAdapter(RestAdapter):
         if not isinstance(handle, str) or not handle or (write.handle and handle != write.handle):
             raise self.odd("the record that was written")
         return Written(handle, row)
+
+    async def find_written(self, kind: str, correlation: str) -> list[Native]:
+        if kind == "ci":
+            return await self._cis.find_created(correlation)
+        return await super().find_written(kind, correlation)
+
+    # --- what is offered besides -------------------------------------------------------------------
+
+    async def catalog_search(self, text: str | None, limit: int) -> list[CatalogItem]:
+        return await self._catalogue.search(text, limit)
+
+    async def catalog_item(self, id: str) -> CatalogItem:  # noqa: A002 - the word of the offer
+        return await self._catalogue.item(id)
+
+    async def order_items(self, handle: str) -> list[OrderItem]:
+        return await self._catalogue.lines(handle)
 
     # --- choices -----------------------------------------------------------------------------------
 
@@ -427,6 +490,14 @@ class ServiceNowAdapter(RestAdapter):
             active = row.get("inactive") != "true"
             found.setdefault((value, parent), Choice(value, str(row.get("label") or value), canonical, parent, active))
         return list(found.values())
+
+
+def _article(row: Native) -> Native:
+    """An article with its text as a person reads it; the instance keeps HTML."""
+    if "text" not in row:
+        return row
+    text = plain_text(str(plain(row["text"]) or ""))
+    return {**row, "text": {"value": text, "display_value": text}}
 
 
 def _moment(row: Native) -> tuple[str, str]:

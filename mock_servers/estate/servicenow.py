@@ -13,7 +13,9 @@ from mock_servers.estate.assumptions import DAY
 from mock_servers.estate.forms import BY_NAME
 from mock_servers.estate.key import Key, KeyEntry
 from mock_servers.estate.model import Ci, Defect, Estate, Incident, ident
+from mock_servers.estate.servicenow_catalogue import catalogue, knowledge, orders
 from mock_servers.estate.servicenow_codes import when
+from mock_servers.estate.servicenow_identity import identity
 
 Row = dict[str, str]
 
@@ -36,6 +38,10 @@ def rows(estate: Estate) -> Iterator[tuple[str, Row]]:
     for ci in estate.cis:
         yield codes.CLASSES[ci.form], _ci(ci, models, own)
     yield from _relations(estate)
+    yield from identity(estate)
+    yield from catalogue(estate)
+    yield from orders(estate)
+    yield from knowledge(estate)
     users = {person.id: person.user_name for person in estate.people}
     for incident in estate.incidents:
         yield "incident", _incident(incident, users, own)

@@ -143,6 +143,18 @@ RELATIONS: dict[str, RelationType] = {
     "exchanges_data_with": RelationType("Exchanges data with::Exchanges data with"),
 }
 
+DATA_SOURCES = (
+    "ServiceNow",
+    "Manual Entry",
+    "ImportSet",
+    "SG-SCCM",
+    "SG-Intune",
+    "SG-SolarWinds",
+    "VMware vCenter",
+    "Interlock",
+)
+"""Choices of discovery_source: shipped ones that are used here, and what this customer added for us."""
+
 COLUMNS: dict[str, str] = {
     "serial": "serial_number",
     "ip": "ip_address",
@@ -219,6 +231,7 @@ _LABELS: dict[str, dict[str, dict[str, str]]] = {
             "8": "Catalog",
         },
         "environment": {native: native for native in ENVIRONMENT.values()},
+        "discovery_source": {name: name for name in DATA_SOURCES},
     },
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
@@ -14,11 +14,21 @@ from mock_servers.servicenow import answers
 from mock_servers.servicenow.accounts import Accounts
 from mock_servers.servicenow.aggregate_api import AggregateApi
 from mock_servers.servicenow.answers import SnowError
+from mock_servers.servicenow.catalog_api import CatalogApi
+from mock_servers.servicenow.catalog_orders import Orders
+from mock_servers.servicenow.catalog_variables import Variables
 from mock_servers.servicenow.clock import InstanceClock
+from mock_servers.servicenow.cmdb_api import CmdbApi
+from mock_servers.servicenow.ire import Engine
+from mock_servers.servicenow.ire_api import IreApi
+from mock_servers.servicenow.knowledge_api import KnowledgeApi
 from mock_servers.servicenow.rules import Writer
 from mock_servers.servicenow.settings import Client, Switches, User
 from mock_servers.servicenow.store import Store
 from mock_servers.servicenow.table_api import Request, TableApi
+
+Api = Callable[[Request, list[str]], Answer]
+"""Answers a request; the list is what of its path comes after the API's own name."""
 
 _VERSIONS = ("v1", "v2")
 _BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
@@ -63,6 +73,17 @@ class Instance:
         writer = Writer(store, switches, clock, seed)
         self._tables = TableApi(store, switches, clock, writer, seed)
         self._aggregates = AggregateApi(store, self._tables)
+        engine = Engine(store, switches, clock, writer)
+        self.engine = engine
+        ire, cmdb = IreApi(engine, self._tables), CmdbApi(store, engine, self._tables)
+        variables = Variables(store)
+        catalog = CatalogApi(store, variables, Orders(store, switches, writer, variables))
+        self._apis: dict[tuple[str, str], Api] = {
+            ("now", "identifyreconcile"): ire.answer,
+            ("now", "cmdb"): cmdb.answer,
+            ("sn_sc", "servicecatalog"): catalog.answer,
+            ("sn_km_api", "knowledge"): KnowledgeApi(store, self._tables).answer,
+        }
 
     def answer(self, call: Call) -> Answer:
         """The answer to one request, errors included."""
@@ -90,13 +111,17 @@ class Instance:
         parts = call.path.strip("/").split("/")
         version = parts[2] if len(parts) > 2 and parts[2] in _VERSIONS else ""
         rest = parts[3:] if version else parts[2:]
-        if parts[:2] != ["api", "now"] or not 2 <= len(rest) <= 3 or not all(rest):
+        if len(parts) < 3 or parts[0] != "api" or not rest or not all(rest):
             raise answers.no_resource()
-        api, table, *ids = rest
         method = call.header(b"x-http-method-override").upper() or call.method
         method = "GET" if method == "HEAD" else method
         body = self._body(call) if method in _BODY_METHODS else {}
         request = Request(method, call.path, version, parameters, caller, call.base, as_xml, body)
+        if answer := self._apis.get((parts[1], rest[0])):
+            return answer(request, rest[1:])
+        if parts[1] != "now" or not 2 <= len(rest) <= 3:
+            raise answers.no_resource()
+        api, table, *ids = rest
         if api == "stats" and not ids and method == "GET":
             return self._aggregates.stats(request, table)
         if api == "table" and ids:

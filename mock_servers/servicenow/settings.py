@@ -55,6 +55,30 @@ class Switches:
     """The instance's own URL, from which links are made; "" is the URL it listens on."""
     api_key_paths: list[str] = field(default_factory=lambda: ["/api/now/"])
     """Where API keys are accepted."""
+    ire_sys_id: bool = True
+    """``sys_id`` among an item's values identifies it; False: it is ignored."""
+    ire_skip_source_matching: bool = False
+    """True: a source's own key (sys_object_source) is not looked at."""
+    ire_empty: Literal["clear", "ignore"] = "clear"
+    """An empty value in a payload clears the attribute, or is not looked at."""
+    ire_reclassification: Literal["allow", "refuse"] = "allow"
+    """``refuse``: reclassification restriction rules forbid every change of class."""
+    ire_no_insert: dict[str, list[str]] = field(default_factory=dict)
+    """Class to data sources that may update but not insert there (IRE data source rules)."""
+    ire_errors: dict[str, str] = field(default_factory=dict)
+    """Class to an error code that every item of it ends with, such as LOCK_TIMEOUT or INSERT_FAILED."""
+    reconcile_empty: bool = True
+    """An authorised source of lower priority may fill an empty attribute."""
+    skip_duplicates: bool = True
+    """Of several CIs that match, the oldest is updated; False: an error."""
+    duplicates_threshold: int = 5
+    """So many CIs that match are an error in any case."""
+    catalog_checks: bool = False
+    """An order's values are held to lists, references and expressions; else only mandatory ones count."""
+    two_step_checkout: bool = False
+    """Checking out a cart shows the order; submitting it makes it."""
+    request_for_others: bool = True
+    """An order may name somebody else as the one it is for."""
     max_url: int = 16_384
     max_body: int = 10_485_760
     token_seconds: int = 1800

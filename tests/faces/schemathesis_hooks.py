@@ -35,15 +35,16 @@ def seeded(part: Any) -> None:
         return
     if "x-ref" in part:
         kinds = part.pop("x-ref")
-        for name in ("pattern", "maxLength"):
-            part.pop(name)
-        part["enum"] = [ref for kind in kinds for ref in SEEDS["refs"].get(kind, [])]
+        if known := [ref for kind in kinds for ref in SEEDS["refs"].get(kind, [])]:
+            for name in ("pattern", "maxLength"):
+                part.pop(name)
+            part["enum"] = known
     if part.pop("x-tool", False):
         part["enum"] = SEEDS["tools"]
     if "x-filter" in part:
-        _without(part, SEEDS["lacking"][part["x-filter"]])
+        _without(part, SEEDS["lacking"].get(part["x-filter"], []))
     if "x-sort" in part:
-        lacking = SEEDS["lacking"][part["x-sort"]]
+        lacking = SEEDS["lacking"].get(part["x-sort"], [])
         part["items"]["enum"] = [name for name in part["items"]["enum"] if name.lstrip("-") not in lacking]
     properties = part.get("properties")
     if isinstance(properties, dict):

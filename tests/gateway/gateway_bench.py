@@ -10,16 +10,22 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from interlock.adapterkit.offers import offered
 from interlock.clock import ManualClock
 from interlock.gateway import receipts
 from interlock.gateway.budget import Budgets
+from interlock.gateway.changes import Changes
 from interlock.gateway.context import Context, Reply
 from interlock.gateway.cursors import Cursors
+from interlock.gateway.graph import Graph
+from interlock.gateway.ordering import Ordering
 from interlock.gateway.perform import Performer
 from interlock.gateway.pipeline import Pipeline, read_arguments
 from interlock.gateway.prepare import Preparer
 from interlock.gateway.reads import Reads
+from interlock.gateway.sameness import Sameness
 from interlock.gateway.settle import Settling
+from interlock.gateway.tickets import Tickets
 from interlock.gateway.trail import Trail
 from interlock.gateway.versions import Images
 from interlock.gateway.writes import Writes
@@ -97,6 +103,8 @@ class FakeSource:
         self.down: Problem | None = None  # of reads and probes
         self.unreadable: set[str] = set()
         self.on_read: Callable[[], None] | None = None
+        self.finds_creates = True
+        self.skips: str | None = None
         now = times.to_text(clock.now() - 3600)
         self.add("c1", "snow:ci:web01", name="web01", cls="server", serial="S1", os="Linux", last_seen_at=now)
         self.add(
@@ -156,7 +164,8 @@ class FakeSource:
             handle = f"new{len(self.rows)}"
             number = f"INC9{len(self.rows)}"
             named = {name: self._link(value) for name, value in effect.changes.items()}
-            self.add(handle, f"snow:incident:{number}", state="new", ci=None, external_id=effect.correlation, **named)
+            fixed = {"state": "new", "ci": None, "external_id": effect.correlation}
+            self.add(handle, f"snow:{effect.kind}:{number}", **{**fixed, **named})
             self.links[handle] = effect.correlation
             return handle
         handle = self._handle(effect.key or "")
@@ -217,6 +226,18 @@ class FakeSource:
         notes = [n for n in self.journals.get(self._handle(key), []) if n["visibility"] in visibility]
         return Notes(notes[:limit], None, self.clock.now())
 
+    @property
+    def offers(self) -> tuple[str, ...]:
+        return offered(self)
+
+    async def ask(self, offer: type[Any], operation: str, work: Callable[[Any], Awaitable[Any]]) -> Any:
+        if not isinstance(self, offer):
+            raise Problem(Slug.UNSUPPORTED, f"snow does not offer {operation}", reached="no")
+        return await work(self)
+
+    async def handle(self, kind: str, key: str) -> str:
+        return self._handle(key)
+
     async def choices(self, kind: str, field: str) -> list[Choice]:
         return [Choice("network", "Network")]
 
@@ -229,6 +250,12 @@ class FakeSource:
         if self.script:
             return await self.script.pop(0)(self, effect)
         return self.apply(effect)
+
+    def finds(self, effect: Effect) -> bool:
+        return effect.op != "create" or self.finds_creates
+
+    def differs(self, kind: str) -> str | None:
+        return self.skips
 
     async def probe(self, effect: Effect) -> list[str]:
         self.probes += 1
@@ -254,6 +281,9 @@ class FakeSource:
 
     def writable(self, kind: str) -> frozenset[str]:
         return frozenset(name for name, known in FIELDS[kind].items() if known.writable)
+
+    def asked_by(self, kind: str, operator: str) -> frozenset[str]:
+        return frozenset(name for name, known in FIELDS[kind].items() if operator in known.operators)
 
     def missing(self, kind: str, after: Mapping[str, Any]) -> list[str]:
         closing = after.get("state") == "resolved"
@@ -351,7 +381,7 @@ async def bench_in(folder: Path, **more: Any) -> AsyncIterator[Bench]:
     """An open bench. The same folder opened again is a gateway that was started again."""
     clock = more.get("clock") or ManualClock(START)
     source = more.get("source") or FakeSource(clock)
-    sources: dict[str, Any] = {"snow": source}
+    sources: dict[str, Any] = {"snow": source, **more.get("others", {})}
     state = open_state(folder, synchronous="NORMAL")
     ledger = Ledger(folder, clock)
     counter = itertools.count(int(more.get("first_id", 1)))
@@ -363,6 +393,10 @@ async def bench_in(folder: Path, **more: Any) -> AsyncIterator[Bench]:
     journal = Journal(state.db)
     trail = Trail(ledger, {"policy": policy.version, "profile": judge.version})
     reads = Reads(sources, judge, Cursors(b"k" * 32), images)
+    Tickets(reads)
+    Changes(reads)
+    Ordering(reads)
+    Graph(reads, Sameness(reads, judge.profile, clock), clock)
     preparer = Preparer(reads, judge, policy, images)
     performer = Performer(sources, journal, clock)
     writes = Writes(preparer, performer, journal, trail, clock, ids, budgets)

@@ -40,7 +40,22 @@ def encode(
         if each.write_as is not None and value is not None:
             native = _wrapped(each.write_as, native)
         place.put(payload, native)
+    if op == "create":
+        turn(spec, payload, "create")
     return payload
+
+
+def turn(spec: MappingSpec, native: dict[str, Any], way: Literal["read", "create"]) -> None:
+    """Let two ends change places where the native value of a field tells it from the other end."""
+    if spec.inverse is None:
+        return
+    told, one, other = (getattr(spec.fields[name], way) for name in (spec.inverse.field, *spec.inverse.swap))
+    if told is None or one is None or other is None or told.get(native) not in spec.inverse.natives:
+        return
+    ends = one.get(native), other.get(native)
+    for place, value in zip((other, one), ends, strict=True):
+        if value is not None:
+            place.put(native, value)
 
 
 def _wrapped(shape: Any, native: Any) -> Any:

@@ -222,17 +222,36 @@ class UpdateProbe(Part):
     step: int = 1  # by how much one effective update moves the version
 
 
+class MatchProbe(Part):
+    """Canonical fields that together are a record's identity: a create is found by what it said of them."""
+
+    match: tuple[str, ...] = Field(min_length=1)
+
+
+class KindProbes(Part):
+    """How a create of one kind is found again, where it is not by the field that holds our key.
+
+    ``adapter``: the adapter knows where the source keeps our key. ``none``: it cannot be found, so it is never
+    sent twice; what became of one whose answer was lost is for a person to see.
+    """
+
+    create: Literal["adapter", "none"] | MatchProbe
+
+
 class Probes(Part):
     """How each effect is found again; an effect without a probe is never sent twice."""
 
     create: CreateProbe | None = None
     note: NoteProbe | None = None
     update: UpdateProbe | None = None
+    kinds: dict[str, KindProbes] = {}
 
 
 class Write(Part):
-    """``settle_s``: after this long a lost write has either arrived or never will."""
+    """``settle_s``: after this long a lost write has either arrived or never will. ``differs``: by kind, why
+    the source may hold something else than what it was told and took."""
 
+    differs: dict[str, str] = {}
     settle_s: float = Field(default=120, ge=0, le=86_400)
     probe_timeout_s: float = Field(default=20, gt=0, le=600)
     probe: Probes = Probes()

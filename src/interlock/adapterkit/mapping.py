@@ -16,6 +16,7 @@ from interlock.adapterkit.encode import (
     needs_handle,
     part_and_handle,
     ref_of,
+    turn,
 )
 from interlock.adapterkit.manifest import Manifest
 from interlock.adapterkit.mappingspec import FieldSpec, MappingSpec
@@ -196,6 +197,7 @@ class Mapping:
                 ref = ref_of(each, value)
                 if ref.handle is None:
                     each.key.put(row, ref.key)
+        turn(self.spec, row, "read")
         record: dict[str, Any] = {}
         self.decoder.fields(row, record)
         return {name: record[name] for name in changes if name in record}

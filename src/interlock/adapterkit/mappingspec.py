@@ -407,5 +407,5 @@ def _known_names(part: MappingPart, specs: Mapping[str, FieldSpec], document: Do
         for each in (part.inverse.field, *part.inverse.swap):
             if each not in specs:
                 raise document.unknown(("inverse", each), specs, "a mapped field")
-        if any(specs[each].write or specs[each].create for each in part.inverse.swap):
-            raise document.fault(("inverse",), "swaps fields that are written", "Use read for them.")
+        if any(specs[each].write for each in (part.inverse.field, *part.inverse.swap)):
+            raise document.fault(("inverse",), "swaps fields that are changed", "Use create or read for them.")

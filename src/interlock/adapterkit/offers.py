@@ -77,6 +77,18 @@ class CatalogItem:
     variables: Mapping[str, Any] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class OrderItem:
+    """One line of an order, in the source's words."""
+
+    number: str
+    name: str | None
+    state: str | None
+    stage: str | None
+    quantity: int | None
+    due_at: str | None
+
+
 @runtime_checkable
 class OffersSlas(Protocol):
     async def slas(self, kind: str, handle: str) -> list[NativeSla]:
@@ -119,6 +131,12 @@ class OffersCatalog(Protocol):
         """One item with its variables. Raises not-found."""
 
 
+@runtime_checkable
+class OffersOrderItems(Protocol):
+    async def order_items(self, handle: str) -> list[OrderItem]:
+        """The lines of an order, by the handle of its request."""
+
+
 OFFERS: dict[str, type[Any]] = {
     "slas": OffersSlas,
     "attachments": OffersAttachments,
@@ -126,6 +144,7 @@ OFFERS: dict[str, type[Any]] = {
     "transitions": OffersTransitions,
     "conflicts": OffersConflicts,
     "catalog": OffersCatalog,
+    "order_items": OffersOrderItems,
 }
 """Every offer by its name in ``source_list`` and the tables of capabilities."""
 

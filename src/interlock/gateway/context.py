@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from interlock.governance.decide import Verdict
 from interlock.principals.models import Agent
 from interlock.records.problems import Problem, Slug
+from interlock.records.refs import Ref
 from interlock.sources.source import Source
 from interlock.tools.catalogue import Tool
 
@@ -33,6 +34,14 @@ class Context:
     verdict: Verdict | None = None
     outcome: str | None = None
     receipt: dict[str, Any] | None = None  # of a write
+
+    @property
+    def kind(self) -> str | None:
+        """The kind of record the call is about: the tool's, else what its arguments tell."""
+        if self.tool.kind is not None:
+            return self.tool.kind
+        ref = self.given("ref")
+        return Ref.parse(ref).kind if ref is not None else self.given("kind")
 
     def given(self, name: str) -> Any:
         """An argument, or None where the tool has none of that name."""

@@ -19,7 +19,7 @@ from interlock.records.problems import Problem, Slug, invalid
 from interlock.records.refs import Ref
 from interlock.sources.answers import Fetched
 from interlock.sources.source import Source
-from interlock.tools.arguments import IncidentChanges
+from interlock.tools.arguments import Changes
 
 _CI_AGE_S = 300.0  # a write looks at the CI behind its ticket; this old is recent enough
 
@@ -42,15 +42,43 @@ def asked_changes(context: Context) -> dict[str, Any]:
     found: dict[str, Any] = dict(spec.sets or {})
     for name in spec.takes:
         value = getattr(arguments, name)
-        if isinstance(value, IncidentChanges):
+        if isinstance(value, Changes):
             found.update(value.model_dump(exclude_unset=True))
         elif value is not None:
-            found[name] = value
-    if "state" in found and found["state"] is None:
-        raise invalid("changes.state", None, "cannot be cleared", "Pass new, in_progress or on_hold.")
-    if found.get("due_at") is not None:
-        found["due_at"] = times.to_text(times.parse(found["due_at"], "changes.due_at"))
+            found[(spec.fields or {}).get(name, name)] = value
+    if spec.links is not None:
+        found.update(_link(spec.links, arguments))
+    found.update(dict.fromkeys(spec.stamps, times.to_text(context.now)))
+    assert context.kind is not None
+    fields = FIELDS[context.kind]
+    for name, value in found.items():
+        if value is None and name in KEPT_FIELDS:
+            raise invalid(f"changes.{name}", None, "cannot be cleared", "Pass a value, or leave it out.")
+        if value is not None and fields[name].type == "instant" and name not in spec.stamps:
+            at = f"changes.{name}" if "changes" in spec.takes else name
+            found[name] = times.to_text(times.parse(value, at))
     return found
+
+
+def _link(links: Mapping[tuple[str, str], Mapping[str, str]], arguments: Any) -> dict[str, Any]:
+    """The field that joins the two records, with the ref of the other."""
+    here, there = Ref.parse(arguments.ref), Ref.parse(arguments.to, "to")
+    relations = links.get((here.kind, there.kind))
+    if relations is None:
+        able = ", ".join(sorted(other for kind, other in links if kind == here.kind))
+        raise invalid(
+            "to", arguments.to, f"cannot be linked to: {here.kind} to {there.kind}", f"Pass a ref of: {able}."
+        )
+    relation = arguments.relation or next(iter(relations))
+    if relation not in relations:
+        raise invalid(
+            "relation", relation, f"does not join {here.kind} and {there.kind}", f"Use: {', '.join(relations)}."
+        )
+    return {relations[relation]: arguments.to}
+
+
+KEPT_FIELDS = frozenset({"state"})
+"""Fields that can never be empty, whatever the source says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +87,7 @@ class Linked:
 
     changes: dict[str, Any]
     also: dict[str, str]
-    ci: Fetched | None  # the CI the write sets, when it sets one
+    cis: tuple[tuple[str, Fetched], ...]  # the CIs the write names, by field
 
 
 async def resolve(context: Context, source: Source, changes: dict[str, Any], hidden: frozenset[str]) -> Linked:
@@ -68,7 +96,7 @@ async def resolve(context: Context, source: Source, changes: dict[str, Any], hid
     Raises not-found for what is not there or outside the scope, invalid-argument for another source's refs
     and for fields that are hidden or that this source cannot write.
     """
-    kind = context.tool.kind
+    kind = context.kind
     assert kind is not None
     fields = FIELDS[kind]
     writable = source.writable(kind)
@@ -84,14 +112,14 @@ async def resolve(context: Context, source: Source, changes: dict[str, Any], hid
             )
     links = {name: value for name, value in changes.items() if fields[name].type == "ref" and value is not None}
     fetched = await asyncio.gather(*(_look_up(context, source, fields[name], value) for name, value in links.items()))
-    resolved, also, ci = dict(changes), {}, None
+    resolved, also, cis = dict(changes), {}, []
     for name, there in zip(links, fetched, strict=True):
         ref = Ref.parse(there.record["ref"])
         resolved[name] = {"ref": f"{source.name}:{ref.kind}:~{there.handle}"}
         also[name] = there.record["ref"]
-        if name == "ci":
-            ci = there
-    return Linked(resolved, also, ci)
+        if ref.kind == "ci":
+            cis.append((name, there))
+    return Linked(resolved, also, tuple(cis))
 
 
 async def _look_up(context: Context, source: Source, field: Field, text: str) -> Fetched:

@@ -46,6 +46,7 @@ def effect_of(row: WriteRow) -> Effect:
         marker=stored["marker"],
         note_text=stored["note_text"],
         visibility=stored["visibility"],
+        order=stored.get("order"),
     )
 
 
@@ -70,7 +71,7 @@ class Performer:
         except Problem as problem:
             if problem.reached == "maybe" or problem.reached is None:
                 return await self._uncertain(row, source, effect, problem)
-            if patient and problem.retryable and problem.reached == "no":
+            if patient and problem.retryable and problem.reached == "no" and source.finds(effect):
                 return await self.unknown(row, problem)
             return await self._refused(row, problem)
         # The source said yes. Whatever a read says now, this write is never sent again.
@@ -106,6 +107,8 @@ class Performer:
         record = fetched.record
         expected = source.norm(effect.kind, effect.changes) if effect.changes else {}
         outcome, fields = receipts.compare(expected, row.call["also"], record)
+        if extra is None and any(each["outcome"] == "differs" for each in fields):
+            extra = source.differs(effect.kind)
         if effect.op in ("create", "note") and outcome == "not_applied":
             outcome = "partial"  # the record or note is there; only what it says differs
         row.ref = record["ref"]
@@ -145,6 +148,8 @@ class Performer:
 
     async def _uncertain(self, row: WriteRow, source: Source, effect: Effect, problem: Problem) -> Done:
         """The answer was lost: look once at once, it may have been the answer only."""
+        if not source.finds(effect):
+            return await self.unfindable(row, source)
         try:
             found = await source.probe(effect)
         except Problem:
@@ -152,6 +157,11 @@ class Performer:
         if found:
             return await self.read_back(row, source, effect, found[0], "probe", twins(effect, found))
         return await self.unknown(row, problem)
+
+    async def unfindable(self, row: WriteRow, source: Source) -> Done:
+        """Nobody but a person can see what became of it: it is never sent again."""
+        detail = f"the answer was lost, and {source.name} has no field by which such a write could be found again"
+        return await self.unknown(row, Problem(Slug.SOURCE_FAULT, detail), person=True)
 
     async def _refused(self, row: WriteRow, problem: Problem) -> Done:
         now = self._clock.now()

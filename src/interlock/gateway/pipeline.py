@@ -67,7 +67,7 @@ class Pipeline:
             tool = known_tool(agent, name)
             context = Context(call_id, agent, tool, raw, None, now, self._as_of.now(), face)
             self._within_budget(context)
-            context.arguments = read_arguments(tool, raw)
+            context.arguments = self._read(context)
             if tool.reads:
                 self._authorize(context)
                 body = await self._reads.run(context)
@@ -106,6 +106,14 @@ class Pipeline:
                 next_step="Wait, then go on; ask for less at a time.",
             )
 
+    def _read(self, context: Context) -> Any:
+        """The arguments. Who may not use the tool is told that, not what its arguments lack."""
+        try:
+            return read_arguments(context.tool, context.raw)
+        except Problem:
+            self._authorize(context)
+            raise
+
     def _authorize(self, context: Context) -> None:
         """Authority for a read; a write is decided with its records at hand."""
         tool, agent = context.tool, context.agent
@@ -113,7 +121,7 @@ class Pipeline:
             return
         ref = context.given("ref")
         source = Ref.parse(ref).source if ref else context.given("source")
-        request = Request(agent.id, agent.tools, tool.name, tool.effect, tool.kind, source, context.raw)
+        request = Request(agent.id, agent.tools, tool.name, tool.effect, context.kind, source, context.raw)
         verdict = context.verdict = decide(Inputs("read", agent.stage, self._policy.authorize(request)))
         if verdict.effect != "allow":
             reason = verdict.reasons[0]

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from interlock.gateway import render
+from interlock.gateway.changes import allowed_next
 from interlock.gateway.context import Context, source_for
 from interlock.gateway.effects import Linked, asked_changes, ci_behind, resolve
+from interlock.gateway.ordering import ordered
 from interlock.gateway.reads import Reads
 from interlock.gateway.receipts import plain
 from interlock.gateway.scopes import admits, scope_of
@@ -41,6 +43,7 @@ class Prepared:
     verdict: Verdict
     bound: dict[str, Any]
     merged_over: list[str]
+    order: dict[str, Any] | None = None
 
     @property
     def before(self) -> dict[str, Any]:
@@ -62,20 +65,23 @@ class Preparer:
         """Look, check and decide; nothing is changed. ``anew`` is a release: expected_version was judged before."""
         spec, arguments = context.tool.write, context.arguments
         assert spec is not None
-        assert context.tool.kind is not None
+        kind = context.kind
+        assert kind is not None
         authority = self.permit(context)
-        kind = context.tool.kind
         changes = asked_changes(context)
         target: Fetched | None = None
         if spec.op == "create":
             scope = scope_of(context.agent, kind)
-            source = source_for(context, self._reads.sources, kind, arguments.source)
+            source = source_for(context, self._reads.sources, kind, _source_named(context))
             context.source = source
         else:
             _, scope, target = await self._reads.record(context, arguments.ref, kind, 0.0)
             assert context.source is not None
             source = context.source
             _in_state(target.record, spec.from_states, context.tool.name, scope.hidden)
+            if spec.asks_next:
+                await allowed_next(source, kind, target, changes["state"])
+        order = await ordered(context, source) if spec.orders else None
         linked = await resolve(context, source, changes, scope.hidden)
         merged = [] if anew else self._merged(context, target, changes, scope)
         after = {**(target.record if target else {}), **linked.changes}
@@ -90,7 +96,7 @@ class Preparer:
             )
         reasons: list[Reason] = []
         if spec.op == "create" and excludes(scope.filter, after):
-            detail = "the incident would be outside your read scope"
+            detail = f"the {kind} would be outside your read scope"
             reasons.append(Reason("scope", "refuse", detail, lifts="create it inside your scope"))
         judged = Judged((), frozenset(), "trusted")
         if target is not None:
@@ -100,6 +106,8 @@ class Preparer:
             )
         behind, more = await self._behind(context, source, linked, target, scope)
         reasons += more
+        if spec.person is not None:
+            reasons.append(Reason("authority", "hold", spec.person, lifts="a person's decision"))
         verdict = decide(
             Inputs(context.tool.effect, context.agent.stage, authority, reasons, budget_left, ledger_ready)
         )
@@ -110,9 +118,9 @@ class Preparer:
             "target": target.record["ref"] if target else None,
             "policy": self._policy.version,
             "profile": self._judge.version,
-            "findings": self._findings(context, judged, behind),
+            "findings": self._findings(context, judged, *behind),
         }
-        return Prepared(source, scope, target, linked, judged, reasons, verdict, bound, merged)
+        return Prepared(source, scope, target, linked, judged, reasons, verdict, bound, merged, order)
 
     def _merged(self, context: Context, target: Fetched | None, changes: Mapping[str, Any], scope: Scope) -> list[str]:
         expected = context.given("expected_version")
@@ -121,17 +129,17 @@ class Preparer:
         base = self._images.seen(target.record["ref"], expected)
         if base is not None and not admits(scope, base):
             base = None  # somebody else was shown that version; this agent was not
-        assert context.tool.kind is not None
-        judged = self._judge.judge(context.tool.kind, target.record, context.as_of)
+        assert context.kind is not None
+        judged = self._judge.judge(context.kind, target.record, context.as_of)
         decisive = {"state", "ci"}.union(*(flag.fields for flag in judged.flags))
         return merged_over(expected, target.record, base, changes, decisive, scope.hidden)
 
     def permit(self, context: Context) -> Authority:
         """What policy says of the call, before any record is read. Raises Problem refused."""
         ref = context.given("ref")
-        source = Ref.parse(ref).source if ref else context.given("source")
+        source = Ref.parse(ref).source if ref else _source_named(context)
         agent, tool = context.agent, context.tool
-        request = Request(agent.id, agent.tools, tool.name, tool.effect, tool.kind, source, context.raw)
+        request = Request(agent.id, agent.tools, tool.name, tool.effect, context.kind, source, context.raw)
         authority = self._policy.authorize(request)
         if authority.effect == "refuse":
             context.verdict = decide(Inputs(tool.effect, agent.stage, authority))
@@ -141,9 +149,9 @@ class Preparer:
 
     def judged(self, context: Context, record: dict[str, Any]) -> Judged:
         """The quality of a record as it is after a write; it is remembered as shown."""
-        assert context.tool.kind is not None
+        assert context.kind is not None
         self._images.keep(record)
-        return self._judge.judge(context.tool.kind, record, context.as_of)
+        return self._judge.judge(context.kind, record, context.as_of)
 
     def _findings(self, context: Context, *judged: Judged) -> list[list[str]]:
         """The flags that weigh on this tool with the values they are about, for people and for release."""
@@ -200,24 +208,45 @@ class Preparer:
 
     async def _behind(
         self, context: Context, source: Source, linked: Linked, target: Fetched | None, scope: Scope
-    ) -> tuple[Judged, list[Reason]]:
-        """The quality of the CI behind a ticket, and what it does to this call."""
-        nothing = Judged((), frozenset(), "trusted")
-        ci: Fetched | Problem | None = linked.ci
-        if ci is None and target is not None and "ci" not in linked.changes and "ci" in source.kinds:
-            ci = await ci_behind(source, target.record)
-        if ci is None:
-            return nothing, []
-        if isinstance(ci, Problem):
-            effect = self._judge.effect(UNCHECKED, context.tool.name, context.tool.effect)
-            detail = f"the CI behind the record could not be read ({ci.slug})"
-            lifts = "make the CI readable, or correct the ticket"
-            return nothing, [Reason("quality", effect, detail, UNCHECKED, None, None, lifts)]
+    ) -> tuple[list[Judged], list[Reason]]:
+        """The quality of the CIs that the write relies on: those it names, else the one behind its ticket."""
+        relied: list[Fetched | Problem] = [there for name, there in linked.cis if name in RELIED]
+        if not relied and target is not None and "ci" not in linked.changes and "ci" in source.kinds:
+            behind = await ci_behind(source, target.record)
+            relied = [] if behind is None else [behind]
+        judged: list[Judged] = []
+        reasons: list[Reason] = []
         readable = context.agent.scopes.get("ci")
-        seen = readable if readable is not None and "ci" not in scope.hidden and admits(readable, ci.record) else None
-        judged = self._judge.judge("ci", ci.record, context.as_of)
-        context.flags += [flag.code for flag in judged.flags]
-        return judged, self._weigh(context, judged, ci.record["ref"], seen, frozenset(), None)
+        for ci in relied:
+            if isinstance(ci, Problem):
+                effect = self._judge.effect(UNCHECKED, context.tool.name, context.tool.effect)
+                detail = f"the CI behind the record could not be read ({ci.slug})"
+                lifts = "make the CI readable, or correct the ticket"
+                reasons.append(Reason("quality", effect, detail, UNCHECKED, None, None, lifts))
+                continue
+            seen = None
+            if readable is not None and "ci" not in scope.hidden and admits(readable, ci.record):
+                seen = readable
+            found = self._judge.judge("ci", ci.record, context.as_of)
+            context.flags += [flag.code for flag in found.flags]
+            judged.append(found)
+            reasons += self._weigh(context, found, ci.record["ref"], seen, frozenset(), None)
+        return judged, reasons
+
+
+RELIED = frozenset({"ci", "subject", "object"})
+"""Fields whose CI a write relies on; a service, for one, is only a word for whom it matters to."""
+
+
+def _source_named(context: Context) -> str | None:
+    """The source that a create names, or whose record (or catalogue item) it names."""
+    spec = context.tool.write
+    if spec is not None and spec.beside is not None:
+        return Ref.parse(context.given(spec.beside), spec.beside).source
+    if spec is not None and spec.orders:
+        return str(context.arguments.item).partition("/")[0]
+    found: str | None = context.given("source")
+    return found
 
 
 def refusal(verdict: Verdict) -> Problem:

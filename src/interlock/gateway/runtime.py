@@ -15,15 +15,20 @@ from interlock import __version__
 from interlock.clock import AsOfClock, Clock, SystemClock
 from interlock.config import Config
 from interlock.gateway.budget import Budgets
+from interlock.gateway.changes import Changes
 from interlock.gateway.context import Context
 from interlock.gateway.cursors import Cursors
+from interlock.gateway.graph import Graph
+from interlock.gateway.ordering import Ordering
 from interlock.gateway.perform import Performer
 from interlock.gateway.pipeline import Pipeline, read_arguments
 from interlock.gateway.prepare import Preparer
 from interlock.gateway.reads import Reads
 from interlock.gateway.receipts import denied
+from interlock.gateway.sameness import Sameness
 from interlock.gateway.settle import Settling
 from interlock.gateway.taxonomies import Taxonomies
+from interlock.gateway.tickets import Tickets
 from interlock.gateway.trail import Trail
 from interlock.gateway.versions import Images
 from interlock.gateway.writes import Writes
@@ -112,6 +117,10 @@ async def open_runtime(
         images = Images()
         trail = Trail(ledger, versions, committed_reads=config.ledger.reads == "committed")
         reads = Reads(sources, judge, Cursors(_cursor_key(config.state)), images)
+        Tickets(reads)
+        Changes(reads)
+        Ordering(reads)
+        Graph(reads, Sameness(reads, judge.profile, clock), clock)
         preparer = Preparer(reads, judge, policy, images)
         performer = Performer(sources, journal, clock)
         budgets = Budgets()

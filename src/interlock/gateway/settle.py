@@ -152,6 +152,9 @@ class Settling:
             if row.state != "unknown":
                 return  # somebody else has it
         late = now > row.give_up_at
+        if not source.finds(effect) and row.call.get("taken") is None:
+            await self._performer.unfindable(row, source)
+            return
         try:
             found = await source.probe(effect)
             if found:

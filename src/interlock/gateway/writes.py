@@ -107,7 +107,7 @@ class Writes:
             principal=context.agent.id,
             tool=context.tool.name,
             source=source.name,
-            kind=context.tool.kind or "",
+            kind=context.kind or "",
             ref=target.record["ref"] if target else None,
             call={
                 "call_id": context.call_id,
@@ -120,6 +120,7 @@ class Writes:
                     "marker": marker,
                     "note_text": text,
                     "visibility": context.given("visibility"),
+                    "order": prepared.order,
                 },
                 "also": prepared.linked.also,
                 "before": prepared.before,
@@ -185,7 +186,14 @@ class Writes:
             native = {"note": context.arguments.text, "visibility": context.arguments.visibility}
         else:
             target = f"~{prepared.target.handle}" if prepared.target else None
-            effect = Effect(context.tool.kind or "", spec.op, target, prepared.linked.changes, "(set when it is sent)")
+            effect = Effect(
+                context.kind or "",
+                spec.op,
+                target,
+                prepared.linked.changes,
+                "(set when it is sent)",
+                order=prepared.order,
+            )
             native = source.preview(effect)
         before = {name: receipts.plain(value) for name, value in prepared.before.items() if name not in hidden}
         after = {

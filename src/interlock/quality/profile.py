@@ -20,8 +20,8 @@ from interlock.quality.columns import REQUIRABLE
 from interlock.quality.profile_errors import NotOneOf, Place, problem_of, read_yaml
 from interlock.quality.rowlevel import Effect, shipped
 from interlock.records.ci import CLASSES, CiClass, Environment
-from interlock.records.ticket import Level, Priority
 from interlock.records.problems import invalid
+from interlock.records.ticket import Level, Priority
 
 DEFAULT = Path(__file__).with_name("profile.yaml")
 UNCHECKED = "unchecked"

@@ -51,7 +51,8 @@ class Effect:
     """One write in canonical terms: everything needed to perform it, to probe for it and to read it back.
 
     ``key`` is a ref's key (readable, or ``~handle``); None for a create. ``correlation`` names this write
-    at the source; ``marker`` is the word in a note's text by which the note is found again.
+    at the source; ``marker`` is the word in a note's text by which the note is found again. ``order``: what is
+    ordered, when the create is an order from the catalogue: item (native id), variables, quantity.
     """
 
     kind: str
@@ -62,3 +63,4 @@ class Effect:
     marker: str | None = None
     note_text: str | None = None
     visibility: str | None = None
+    order: dict[str, Any] | None = None

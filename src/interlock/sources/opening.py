@@ -100,6 +100,8 @@ def build_source(
         # A probe must be able to outlast the write whose answer was lost.
         probe_timeout_s=max(write.probe_timeout_s, config.timeout_s),
         correlate=manifest.capabilities.correlate,
+        probes=write.probe.kinds,
+        differs=write.differs,
         capabilities=manifest.capabilities.model_dump(),
     )
     return Source(facts, config, adapter, product.mappings, clock, telemetry)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeVar
@@ -11,10 +11,12 @@ from typing import Any, TypeVar
 import orjson
 
 from interlock.adapterkit.adapter import Adapter, Snapshots
+from interlock.adapterkit.manifest import KindProbes, MatchProbe
 from interlock.adapterkit.native import Native, NativeWrite, Page, Plan
+from interlock.adapterkit.offers import offered
 from interlock.clock import Clock
 from interlock.config import SourceConfig
-from interlock.records.filters import Query
+from interlock.records.filters import Condition, Query
 from interlock.records.problems import Problem, Slug
 from interlock.records.refs import Ref
 from interlock.records.taxonomy import Choice
@@ -31,9 +33,11 @@ from interlock.sources.readback import reads_back, unresolved
 from interlock.telemetry import Telemetry
 
 T = TypeVar("T")
+Offer = TypeVar("Offer")
 
 JOURNAL_CALLS = 10
 """So many pages are read to fill one page of notes that may be seen."""
+_TWINS = 10  # records that are looked at to find one that a create made
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,8 @@ class Facts:
     settle_s: float
     probe_timeout_s: float
     correlate: str | None = None  # canonical field that holds the correlation of a create
+    probes: Mapping[str, KindProbes] = field(default_factory=dict)  # kinds whose creates are found otherwise
+    differs: Mapping[str, str] = field(default_factory=dict)  # kind to why a write that was taken may not show
     capabilities: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -77,6 +83,8 @@ class Source:
         self.capabilities = facts.capabilities
         self.kinds = frozenset(mappings)
         self._correlate = facts.correlate
+        self._probes = facts.probes
+        self._differs = facts.differs
         self._adapter = adapter
         self._snapshots = adapter if isinstance(adapter, Snapshots) else None
         self._mappings = dict(mappings)
@@ -239,6 +247,24 @@ class Source:
         """When the list that ``choices`` gives was read (epoch seconds); now when it never was."""
         return self._choices.observed_at(kind, field)
 
+    @property
+    def offers(self) -> tuple[str, ...]:
+        """What the product offers besides records: names of ``interlock.adapterkit.offers``."""
+        return offered(self._adapter)
+
+    async def ask(self, offer: type[Offer], operation: str, work: Callable[[Offer], Awaitable[T]]) -> T:
+        """Use an offer of ``interlock.adapterkit.offers``. Raises unsupported when the product has none."""
+        adapter = self._adapter
+        if not isinstance(adapter, offer):
+            raise Problem(
+                Slug.UNSUPPORTED,
+                f"{self.name} does not offer {operation.replace('_', ' ')}",
+                next_step="source_list shows what each source offers.",
+                source=self.name,
+                reached="no",
+            )
+        return await self._read(operation, lambda: work(adapter))
+
     # --- what the mapping says ---------------------------------------------------------------------
 
     def norm(self, kind: str, changes: Mapping[str, Any], key: str | None = None) -> dict[str, Any]:
@@ -248,6 +274,10 @@ class Source:
     def fields(self, kind: str) -> frozenset[str]:
         """Canonical fields that can be read."""
         return frozenset(name for name, use in self._mapping(kind).fields.items() if use.readable)
+
+    def asked_by(self, kind: str, operator: str) -> frozenset[str]:
+        """Canonical fields that the source itself can be asked by with this operator."""
+        return frozenset(name for name, use in self._mapping(kind).fields.items() if operator in use.operators)
 
     def writable(self, kind: str) -> frozenset[str]:
         """Canonical fields that can be written, some of them only when the record is created."""
@@ -307,15 +337,32 @@ class Source:
             self._cache.learn(kind, key_of(self._mapping(kind).decode(written.row)), handle)
         return handle
 
+    def finds(self, effect: Effect) -> bool:
+        """Whether ``probe`` can find such an effect. One that it cannot is never sent twice."""
+        way = self._probes.get(effect.kind)
+        return effect.op != "create" or way is None or way.create != "none"
+
+    def differs(self, kind: str) -> str | None:
+        """Why the source may hold something else than what it was told and took, where it says nothing of it."""
+        return self._differs.get(kind)
+
     async def probe(self, effect: Effect) -> list[str]:
         """Handles of the records that show the effect: none, one, or (duplicates) more.
 
-        create: the correlation stands in the record, exactly. note: the marker stands in a journal entry.
+        create: the correlation stands in the record, exactly, or what makes the record what it is.
+        note: the marker stands in a journal entry.
         update: every written field reads back as ``norm`` of the changes. Runs with priority.
         """
         kind = effect.kind
         if effect.op == "create":
+            way = self._probes.get(kind)
+            if way is not None and isinstance(way.create, MatchProbe):
+                return await self._same(effect, way.create.match)
+            if not self.finds(effect):
+                return []
             rows = await self._probe(lambda: self._adapter.find_written(kind, effect.correlation))
+            if way is not None:
+                return [handle for row in rows if (handle := self._mapping(kind).handle(row)) is not None]
             return [found for row in rows if (found := self._created(effect, row)) is not None]
         handle = await self._handle(kind, effect.key or "", priority=True)
         if effect.op == "note":
@@ -328,6 +375,22 @@ class Source:
             if ref.kind in self._mappings:
                 await self._learn(ref)
         return [] if reads_back(wanted, fetched.record, self._cache) else [handle]
+
+    async def _same(self, effect: Effect, names: Sequence[str]) -> list[str]:
+        """Handles of records that are the same by these fields: what a create said of them is their identity."""
+        mapping = self._mapping(effect.kind)
+        said = {name: effect.changes[name] for name in names if effect.changes.get(name) is not None}
+        wanted = self.norm(effect.kind, said)
+        conditions = tuple(
+            Condition(name, "eq", value["ref"] if isinstance(value, Mapping) else value) for name, value in said.items()
+        )
+        query = Query(conditions, limit=_TWINS)
+        plan = mapping.plan(query)
+        page = await self._probe(lambda: self._adapter.page(effect.kind, plan, None, _TWINS))
+        found = [(mapping.decode(row), mapping.handle(row)) for row in page.rows]
+        return [
+            handle for record, handle in found if handle is not None and not reads_back(wanted, record, self._cache)
+        ]
 
     def _created(self, effect: Effect, row: Native) -> str | None:
         mapping = self._mapping(effect.kind)
@@ -345,6 +408,8 @@ class Source:
 
     def _payload(self, effect: Effect) -> dict[str, Any]:
         mapping = self._mapping(effect.kind)
+        if effect.order is not None:
+            return {**effect.order, **{name: _handle_in(value) for name, value in effect.changes.items()}}
         if effect.op == "note":
             return mapping.encode_note(effect.visibility or "", effect.note_text or "")
         return mapping.encode(effect.changes, effect.op, key=effect.key)
@@ -399,6 +464,10 @@ class Source:
             await self._ensure_open()
         return await self._line.call("probe", work, priority=True, timeout_s=self.probe_timeout_s)
 
+    async def handle(self, kind: str, key: str) -> str:
+        """The handle of a ref's key; asked for when it is not known."""
+        return await self._handle(kind, key)
+
     async def _handle(self, kind: str, key: str, *, priority: bool = False) -> str:
         known = self._cache.handle(kind, key)
         return known if known is not None else (await self._get(kind, key, priority)).handle
@@ -422,6 +491,11 @@ class Source:
                 reached="no",
             )
         return mapping
+
+
+def _handle_in(value: Any) -> Any:
+    """A resolved reference by its bare handle: an order has no mapping that would know its form."""
+    return Ref.parse(value["ref"]).handle if isinstance(value, Mapping) and "ref" in value else value
 
 
 def key_of(record: Mapping[str, Any]) -> str:

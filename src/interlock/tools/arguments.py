@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
@@ -21,6 +21,9 @@ def ref_schema(*kinds: str) -> WithJsonSchema:
 
 AnyRef = Annotated[str, Field(max_length=250, description="Ref of any record."), ref_schema(*KINDS)]
 IncidentRef = Annotated[str, Field(max_length=250), ref_schema("incident")]
+ChangeRef = Annotated[str, Field(max_length=250), ref_schema("change")]
+RequestRef = Annotated[str, Field(max_length=250), ref_schema("request")]
+TicketRef = Annotated[str, Field(max_length=250), ref_schema("incident", "request", "change", "problem")]
 CiRef = Annotated[str, Field(max_length=250), ref_schema("ci")]
 PersonRef = Annotated[str, Field(max_length=250), ref_schema("person")]
 GroupRef = Annotated[str, Field(max_length=250), ref_schema("group")]
@@ -57,19 +60,27 @@ Body = Annotated[str, Field(min_length=1, max_length=4000, pattern=SAID)]
 Word = Annotated[str, Field(min_length=1, max_length=100, pattern=SAID)]
 
 
-def _fields_schema(kind: str) -> WithJsonSchema:
+Moment = Annotated[
+    str | None,
+    Field(max_length=40, description="2026-03-14T08:12:44Z"),
+    WithJsonSchema({"anyOf": [INSTANT, {"type": "null"}]}),
+]
+
+
+def fields_schema(kind: str) -> WithJsonSchema:
+    """The schema of the argument that names fields of a kind."""
     names = {"type": "array", "items": {"enum": FIELD_NAMES[kind]}, "maxItems": 60}
     about = "Fields to return instead of the compact ones."
     return WithJsonSchema({"anyOf": [names, {"type": "null"}], "description": about})
 
 
-_MANY = Field(max_length=MAX_CONDITIONS)
-IncidentFilter = Annotated[list[dict[str, Any]], _MANY, WithJsonSchema(filter_schema("incident"))]
-CiFilter = Annotated[list[dict[str, Any]], _MANY, WithJsonSchema(filter_schema("ci"))]
+MANY = Field(max_length=MAX_CONDITIONS)
+IncidentFilter = Annotated[list[dict[str, Any]], MANY, WithJsonSchema(filter_schema("incident"))]
+CiFilter = Annotated[list[dict[str, Any]], MANY, WithJsonSchema(filter_schema("ci"))]
 IncidentSort = Annotated[list[str], Field(max_length=3), WithJsonSchema(sort_schema("incident"))]
 CiSort = Annotated[list[str], Field(max_length=3), WithJsonSchema(sort_schema("ci"))]
-IncidentFields = Annotated[list[str] | None, Field(max_length=60), _fields_schema("incident")]
-CiFields = Annotated[list[str] | None, Field(max_length=60), _fields_schema("ci")]
+IncidentFields = Annotated[list[str] | None, Field(max_length=60), fields_schema("incident")]
+CiFields = Annotated[list[str] | None, Field(max_length=60), fields_schema("ci")]
 
 
 class Arguments(BaseModel):
@@ -112,6 +123,7 @@ class IncidentGet(Arguments):
 class CiGet(Arguments):
     ref: CiRef
     fields: CiFields = None
+    same_as: Annotated[bool, Field(description="Ask other sources for the same CI, too.")] = True
     max_age_s: MaxAge = 0
 
 
@@ -126,13 +138,20 @@ class CiRelated(Arguments):
     max_age_s: MaxAge = 0
 
 
+class CiImpact(Arguments):
+    ref: CiRef
+    depth: Annotated[int, Field(ge=1, le=5, description="Relations to follow at most."), WHOLE] = 3
+    limit: Annotated[int, Field(ge=1, le=200, description="CIs to find at most."), WHOLE] = 50
+    max_age_s: MaxAge = 0
+
+
 class RecordGet(Arguments):
     ref: AnyRef
     max_age_s: MaxAge = 0
 
 
 class JournalList(Arguments):
-    ref: IncidentRef
+    ref: TicketRef
     visibility: Annotated[
         Literal["public", "internal", "all"], Field(description="public is what the caller can read.")
     ] = "all"
@@ -199,15 +218,25 @@ class IncidentCreate(Write):
     source: SourceName = None
 
 
-_KEPT: Any = None  # of a member that null cannot clear: left out, it keeps its value
+KEPT: Any = None  # of a member that null cannot clear: left out, it keeps its value
 
 
-class IncidentChanges(Arguments):
+class Changes(Arguments):
     """Fields to change; null clears one."""
 
-    title: Title = _KEPT
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("names no field to change")
+        return self
+
+
+class IncidentChanges(Changes):
+    """Fields to change; null clears one."""
+
+    title: Title = KEPT
     description: Body | None = None
-    state: Literal["new", "in_progress", "on_hold"] = _KEPT
+    state: Literal["new", "in_progress", "on_hold"] = KEPT
     hold_reason: Annotated[
         Literal["caller", "problem", "vendor", "change"] | None, Field(description="With on_hold.")
     ] = None
@@ -218,17 +247,7 @@ class IncidentChanges(Arguments):
     caller: PersonRef | None = None
     ci: CiRef | None = None
     service: CiRef | None = None
-    due_at: Annotated[
-        str | None,
-        Field(max_length=40, description="2026-03-14T08:12:44Z"),
-        WithJsonSchema({"anyOf": [INSTANT, {"type": "null"}]}),
-    ] = None
-
-    @model_validator(mode="after")
-    def _something(self) -> IncidentChanges:
-        if not self.model_fields_set:
-            raise ValueError("names no field to change")
-        return self
+    due_at: Moment = None
 
 
 class IncidentUpdate(Write):

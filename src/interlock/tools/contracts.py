@@ -119,14 +119,19 @@ def strict(name: str) -> dict[str, Any]:
         "name": name,
         "description": BY_NAME[name].description,
         "strict": True,
-        "parameters": _strict(_with_plain_filter(_compact(_inline(copy.deepcopy(input_schema(name)))))),
+        "parameters": _strict(_without_maps(_compact(_inline(copy.deepcopy(input_schema(name)))), name)),
     }
 
 
-def _with_plain_filter(schema: dict[str, Any]) -> dict[str, Any]:
-    """Strict dialects have no room for one schema a field: operators stay, the gateway checks the rest."""
-    kind = "ci" if "native_class" in str(schema.get("properties", {}).get("fields", "")) else "incident"
+def _without_maps(schema: dict[str, Any], name: str) -> dict[str, Any]:
+    """Strict dialects have no free-form maps and no room for one schema a field: operators stay, a map is
+    passed as JSON text, and the gateway checks the rest."""
+    if "variables" in schema.get("properties", {}):
+        about = schema["properties"]["variables"].get("description", "")
+        schema["properties"]["variables"] = {"type": "string", "description": f"A JSON object as text. {about}"}
     if "filter" in schema.get("properties", {}):
+        kind = BY_NAME[name].kind
+        kinds = [kind] if kind else list(schema["properties"]["kind"]["enum"])
         value = {"type": "string", "description": "Text, code, ref or instant."}
         schema["properties"]["filter"] = {
             "type": "array",
@@ -134,7 +139,7 @@ def _with_plain_filter(schema: dict[str, Any]) -> dict[str, Any]:
             "items": {
                 "type": "object",
                 "properties": {
-                    "field": {"enum": FIELD_NAMES[kind]},
+                    "field": {"enum": sorted({field for each in kinds for field in FIELD_NAMES[each]})},
                     "op": {"enum": sorted({op for ops in OPERATORS.values() for op in ops})},
                     "value": {
                         "anyOf": [
