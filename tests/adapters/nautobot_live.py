@@ -17,7 +17,9 @@ import pytest
 
 from interlock.clock import SystemClock
 from interlock.config import read_config
+from interlock.gateway.runtime import open_runtime
 from interlock.gateway.versions import merged_over
+from interlock.principals.models import Agent, Scope
 from interlock.records.filters import AnyOf, Condition, Filter, Query, Sort, matches
 from interlock.records.problems import Problem, Slug
 from interlock.records.refs import Ref
@@ -26,6 +28,7 @@ from interlock.sources.opening import open_sources
 from interlock.sources.readback import reads_back
 from interlock.sources.source import Source
 from interlock.telemetry import silent_telemetry
+from interlock.tools.catalogue import TOOL_SETS
 
 pytestmark = [
     pytest.mark.slow,
@@ -464,3 +467,50 @@ async def test_what_is_not_there_is_not_found(source: Source) -> None:
         with pytest.raises(Problem) as told:
             await source.get("ci", wrong)
         assert told.value.slug is Slug.NOT_FOUND, wrong
+
+
+# --- through a whole gateway ----------------------------------------------------------------------------
+
+
+async def test_an_agent_makes_relates_weighs_and_changes_cis(server: Server, source: Source, tmp_path: Path) -> None:
+    """Receipts that were read back, impact by distance, and a conflict that is told before a byte is sent."""
+    mark = uuid.uuid4().hex[:6]
+    config = read_config({**configured(), "state": str(tmp_path / "state")}, tmp_path)
+    scopes = {kind: Scope() for kind in ("ci", "relationship")}
+    bot = Agent("bot", "olga", "Live.", frozenset(TOOL_SETS["cmdb-steward"]), scopes, stage="autonomous")
+    async with open_runtime(config, silent_telemetry(SystemClock())) as runtime:
+
+        async def call(tool: str, **arguments: Any) -> dict[str, Any]:
+            return (await runtime.pipeline.handle(bot, tool, arguments)).body
+
+        made = {"status": "live", "model": "R750", "vendor": "Dell", "location": "DC1", "cls": "server"}
+        refs = {}
+        for name in ("db", "app", "shop"):
+            body = await call("ci_create", name=f"{mark}-{name}", **made)
+            assert body["receipt"]["outcome"] == "applied", body
+            refs[name] = body["receipt"]["ref"]
+            remember(server, Ref.parse(refs[name]).key)
+        # Nautobot does not say when a device was seen: what cannot be checked is held, and a person decides.
+        held = await call("ci_relate", subject=refs["app"], type="depends_on", object=refs["db"])
+        assert held["receipt"]["outcome"] == "held", held
+        assert {"unchecked", "CI-MISS-REQ"} == {reason["code"] for reason in held["receipt"]["reasons"]}
+        for above, below in (("app", "db"), ("shop", "app")):
+            effect = create(
+                source, {"type": "depends_on", "subject": refs[above], "object": refs[below]}, "relationship"
+            )
+            remember(server, await send(source, effect), "extras/relationship-associations")
+
+        found = await call("ci_impact", ref=refs["db"])
+        assert [(node["ref"], node["distance"], node["via"]) for node in found["data"]["nodes"]] == [
+            (refs["app"], 1, []),
+            (refs["shop"], 2, [refs["app"]]),
+        ]
+        assert (found["data"]["complete"], found["data"]["sources"]) == (True, ["naut"])
+        assert (await call("ci_impact", ref=refs["shop"]))["data"]["nodes"] == []
+
+        seen = (await call("ci_get", ref=refs["app"]))["data"]
+        inner = Ref.parse(refs["app"]).key.rpartition("/")[2]
+        server.patch(f"dcim/devices/{inner}", {"serial": "theirs"})
+        body = await call("ci_update", ref=refs["app"], changes={"serial": "ours"}, expected_version=seen["version"])
+        assert (body["slug"], body["difference"]["serial"]["current"]) == ("version-conflict", "theirs")
+        assert (await call("ci_get", ref=refs["app"]))["data"]["serial"] == "theirs"

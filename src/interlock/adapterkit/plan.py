@@ -121,7 +121,7 @@ class Planner:
     def _afterwards(self, query: Query) -> Plan:
         why = ("every row is read and checked here",) if query.filter or query.text else ()
         columns = self.columns(self._needed(query, query.filter, query.text))
-        return Plan(None, columns, query.filter, why, order=query.sort, text=query.text)
+        return Plan(None, columns, query.filter, why, order=query.sort, text=query.text, contract_order=True)
 
     def pushes(self, each: FieldSpec) -> tuple[str, ...]:
         """Operators of a field that the source can be asked, exactly or loosely."""
@@ -161,7 +161,9 @@ class Planner:
             return _Asked() if holds(condition, {each.name: each.const}) else _Asked(never=f"it is always {each.const}")
         if self.spec.inverse and condition.field in self.spec.inverse.swap:
             return self._either_end(condition)
-        return self._simple(condition, each)
+        asked = self._simple(condition, each)
+        asked.loose |= each.loose
+        return asked
 
     def _either_end(self, condition: Condition) -> _Asked:
         """Of a field whose place depends on another: ask both places, check again."""

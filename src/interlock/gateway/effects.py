@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,6 @@ import orjson
 from interlock.gateway.context import Context
 from interlock.gateway.scopes import admits, not_found, scope_of
 from interlock.records import times
-from interlock.records.fields import Field
 from interlock.records.kinds import FIELDS
 from interlock.records.problems import Problem, Slug, invalid
 from interlock.records.refs import Ref
@@ -111,7 +110,9 @@ async def resolve(context: Context, source: Source, changes: dict[str, Any], hid
                 next_step=f"It can write: {', '.join(sorted(writable))}.",
             )
     links = {name: value for name, value in changes.items() if fields[name].type == "ref" and value is not None}
-    fetched = await asyncio.gather(*(_look_up(context, source, fields[name], value) for name, value in links.items()))
+    fetched = await asyncio.gather(
+        *(look_up(context, source, name, fields[name].refers, value) for name, value in links.items())
+    )
     resolved, also, cis = dict(changes), {}, []
     for name, there in zip(links, fetched, strict=True):
         ref = Ref.parse(there.record["ref"])
@@ -122,24 +123,23 @@ async def resolve(context: Context, source: Source, changes: dict[str, Any], hid
     return Linked(resolved, also, tuple(cis))
 
 
-async def _look_up(context: Context, source: Source, field: Field, text: str) -> Fetched:
-    ref = Ref.parse(text, field.name)
-    if ref.kind not in field.refers:
-        kinds = " or ".join(field.refers)
-        raise invalid(field.name, text, f"names a {ref.kind}, but this needs a {kinds}", f"Pass the ref of a {kinds}.")
+async def look_up(context: Context, source: Source, name: str, refers: Sequence[str], text: str) -> Fetched:
+    """The record that an argument names, inside the agent's scope. Raises invalid-argument, not-found."""
+    ref = Ref.parse(text, name)
+    if ref.kind not in refers:
+        kinds = " or ".join(refers)
+        raise invalid(name, text, f"names a {ref.kind}, but this needs a {kinds}", f"Pass the ref of a {kinds}.")
     if ref.source != source.name:
-        raise invalid(
-            field.name, text, f"is not in {source.name}", f"Find it there: directory_find, source {source.name}."
-        )
+        raise invalid(name, text, f"is not in {source.name}", f"Find it there: directory_find, source {source.name}.")
     scope = scope_of(context.agent, ref.kind)
     try:
         fetched = await source.get(ref.kind, ref.key, max_age_s=_CI_AGE_S)
     except Problem as problem:
         if problem.slug is not Slug.NOT_FOUND:
             raise
-        raise not_found(ref, field.name) from None
+        raise not_found(ref, name) from None
     if not admits(scope, fetched.record):
-        raise not_found(ref, field.name)
+        raise not_found(ref, name)
     return fetched
 
 

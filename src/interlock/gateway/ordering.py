@@ -7,6 +7,7 @@ from typing import Any
 from interlock.adapterkit.offers import CatalogItem, OffersCatalog, OffersOrderItems
 from interlock.gateway import render
 from interlock.gateway.context import Context, source_for
+from interlock.gateway.effects import look_up
 from interlock.gateway.reads import Reads
 from interlock.gateway.scopes import scope_of
 from interlock.gateway.tickets import approvals_of
@@ -93,8 +94,23 @@ async def ordered(context: Context, source: Source) -> dict[str, Any]:
     """What an order call would send, its variables checked. Raises invalid-argument naming the variable."""
     arguments = context.arguments
     item = await catalog_item(source, arguments.item)
-    check_variables(item.variables or _EMPTY, arguments.variables)
-    return {"item": item.id, "variables": dict(arguments.variables), "quantity": arguments.quantity}
+    schema = item.variables or _EMPTY
+    check_variables(schema, arguments.variables)
+    variables = await _resolved(context, source, schema, arguments.variables)
+    return {"item": item.id, "variables": variables, "quantity": arguments.quantity}
+
+
+async def _resolved(context: Context, source: Source, schema: Any, given: dict[str, Any]) -> dict[str, Any]:
+    """The variables with every ref (``x-refers`` in the schema) as the handle of a record inside the scope."""
+    found = dict(given)
+    for name, asked in schema.get("properties", {}).items():
+        value, at = given.get(name), f"variables.{name}"
+        refers, each = asked.get("x-refers"), asked.get("items", {}).get("x-refers")
+        if isinstance(value, str) and refers:
+            found[name] = (await look_up(context, source, at, refers, value)).handle
+        elif isinstance(value, list) and each:
+            found[name] = [(await look_up(context, source, at, each, str(one))).handle for one in value]
+    return found
 
 
 def check_variables(schema: Any, given: dict[str, Any]) -> None:

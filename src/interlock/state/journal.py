@@ -40,6 +40,11 @@ TRANSITIONS: dict[str | None, frozenset[str]] = {
 }
 ENDS = frozenset({"applied", "partial", "not_applied", "refused", "expired"})
 
+UNTOLD_S = 7 * 86_400.0
+"""How long the key of a write that nobody knows the end of answers for equal calls, after each look."""
+TOLD_S = 600.0
+"""How long it still does when the end is known, where the key was derived."""
+
 SCHEMA: tuple[str, ...] = (
     """CREATE TABLE writes (
         id TEXT PRIMARY KEY, key TEXT NOT NULL, key_given INTEGER NOT NULL, key_until REAL NOT NULL,
@@ -178,6 +183,10 @@ class Journal:
         # A derived key of a write that did nothing must not answer for the next, equal call.
         idle = ended and to not in ("applied", "partial")
         key_until = now if idle and (free_key or not row.key_given) else row.key_until
+        if to == "unknown":  # as long as nobody knows, an equal call gets this receipt and is not sent
+            key_until = max(row.key_until, now + UNTOLD_S)
+        elif row.state == "unknown" and ended and not idle and not row.key_given:
+            key_until = min(row.key_until, now + TOLD_S)
         sql = (
             "UPDATE writes SET state = ?, due_at = ?, quiet_at = coalesce(?, quiet_at), "
             "receipt = coalesce(?, receipt), attempts = attempts + ?, needs_person = ?, key_until = ?, "
