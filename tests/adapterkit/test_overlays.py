@@ -96,6 +96,7 @@ write: {settle_s: 600}
     assert habits.write.probe == shipped.manifest.write.probe
     origins = {line.place: line.origin for line in written(product.documents["adapter"])}
     assert origins["errors.0"].endswith("o/adapter.yaml line 4")
+    manifest = (SNOW / "adapter.yaml").read_text().splitlines()
     listed = manifest.index(next(line for line in manifest if line.startswith("errors:")))
     first = next(n for n, line in enumerate(manifest, 1) if n > listed and line.startswith("  - {"))
     assert origins["errors.1"] == f"adapters/servicenow/adapter.yaml line {first}"
