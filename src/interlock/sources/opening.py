@@ -10,6 +10,7 @@ from typing import Any
 from interlock.adapterkit.connection import connect
 from interlock.adapterkit.loader import open_adapter
 from interlock.adapterkit.product import compile_product
+from interlock.adapterkit.wire import Transport
 from interlock.clock import Clock
 from interlock.config import Auth, Config, ConfigError, SourceConfig, available_adapters, secrets_in
 from interlock.places import place
@@ -75,8 +76,10 @@ def build_source(
     telemetry: Telemetry,
     *,
     cache: Path | None = None,
+    wire: Callable[[Transport], Transport] | None = None,
 ) -> Source:
-    """One source; nothing is sent yet. ``cache`` is a folder for what its adapter compiles once.
+    """One source; nothing is sent yet. ``cache`` is a folder for what its adapter compiles once; ``wire`` puts
+    something between the source and its transport.
 
     Raises Problem: the mapping, an overlay or a setting is at fault.
     """
@@ -89,6 +92,8 @@ def build_source(
     _check_auth(name, config.auth, manifest.auth)
     transport = manifest.transport
     session = None if transport.protocol == "file" else connect(config, clock, transport.login)
+    if session is not None and wire is not None:
+        session.transport = wire(session.transport)
     login = basic if transport.login == "envelope" else None
     adapter = open_adapter(folder, product, session, settings, clock, login=login, cache=cache)
     write = manifest.write
