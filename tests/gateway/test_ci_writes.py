@@ -222,6 +222,16 @@ async def test_an_update_changes_exactly_the_ci_asked_for(snow: SnowBench, looks
     assert reply.body["data"]["last_seen_at"] == "2026-02-28T00:00:00Z"
 
 
+async def test_an_edit_of_a_ci_that_nobody_saw_is_no_sighting_either(snow: SnowBench) -> None:
+    assert (await snow.call("ci_get", ref=f"snow:ci:{SVC}")).body["data"]["last_seen_at"] is None
+    reply = await snow.call("ci_update", ref=f"snow:ci:{SVC}", changes={"environment": "test"})
+    assert reply.body["receipt"]["outcome"] == "applied"
+    assert snow.row("cmdb_ci", SVC)["last_discovered"]
+    assert reply.body["data"]["last_seen_at"] is None
+    await snow.call("ci_relate", subject=f"snow:ci:{SVC}", type="runs_on", object=f"snow:ci:{LX}")
+    assert (await snow.call("ci_get", ref=f"snow:ci:{SVC}")).body["data"]["last_seen_at"] is None
+
+
 async def test_an_update_that_would_hit_another_ci_is_refused(snow: SnowBench) -> None:
     snow.mock.switches.change(ire_sys_id=False)
     snow.mock.store.put("cmdb_ci_linux_server", dict(snow.row("cmdb_ci", TWIN2), serial_number="SN2"))
