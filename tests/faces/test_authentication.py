@@ -150,7 +150,7 @@ def test_a_tool_that_was_not_granted_is_not_listed_and_refused(house: House, url
     assert [tool["name"] for tool in rest_list(house, url, bearer(token)).json()["tools"]] == [*mine, *GENERAL]
     incident = house.call("incident_search", {"limit": 1}).json()["data"][0]["ref"]
     for tool in TOOLS:
-        if tool.name in expected:
+        if tool.name in (*mine, *GENERAL):
             continue
         arguments = _least(tool.name, incident)
         answer = house.call(tool.name, arguments, token, url)
