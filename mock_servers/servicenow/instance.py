@@ -14,9 +14,11 @@ from mock_servers.servicenow import answers
 from mock_servers.servicenow.accounts import Accounts
 from mock_servers.servicenow.aggregate_api import AggregateApi
 from mock_servers.servicenow.answers import SnowError
+from mock_servers.servicenow.attachment_api import AttachmentApi
 from mock_servers.servicenow.catalog_api import CatalogApi
 from mock_servers.servicenow.catalog_orders import Orders
 from mock_servers.servicenow.catalog_variables import Variables
+from mock_servers.servicenow.change_api import ChangeApi
 from mock_servers.servicenow.clock import InstanceClock
 from mock_servers.servicenow.cmdb_api import CmdbApi
 from mock_servers.servicenow.ire import Engine
@@ -81,6 +83,8 @@ class Instance:
         self._apis: dict[tuple[str, str], Api] = {
             ("now", "identifyreconcile"): ire.answer,
             ("now", "cmdb"): cmdb.answer,
+            ("now", "attachment"): AttachmentApi(store, self._tables).answer,
+            ("sn_chg_rest", "change"): ChangeApi(store, switches, clock, writer, self._tables).answer,
             ("sn_sc", "servicecatalog"): catalog.answer,
             ("sn_km_api", "knowledge"): KnowledgeApi(store, self._tables).answer,
         }

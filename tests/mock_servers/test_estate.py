@@ -150,6 +150,8 @@ def test_references_hold_ids_of_rows_that_exist(estate: Estate, native: dict[str
             if row["sys_id"] in dangling:
                 continue
             columns = {**REFERENCES, "parent": "ci"} if table == "cmdb_rel_ci" else REFERENCES
+            if table == "change_request":
+                columns = {name: target for name, target in columns.items() if name != "type"}  # a word there
             for column, target in columns.items():
                 if row.get(column):
                     assert row[column] in there[target], (table, column)
