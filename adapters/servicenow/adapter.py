@@ -7,7 +7,6 @@ unless a comment says otherwise. Field names, codes, zones and escaping stand in
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
@@ -28,9 +27,12 @@ from interlock.adapterkit.retry import Retries
 from interlock.records.problems import Problem, Slug, invalid
 from interlock.records.taxonomy import Choice
 
+from .approvals import Approvals
 from .catalogue import Catalogue
 from .changes import Changes
+from .dictionary import TABLE, Dictionary
 from .ire import CiWrites
+from .journal import DATE, Journal
 from .plain_text import plain_text
 from .ticket_parts import TicketParts
 
@@ -45,12 +47,6 @@ _RAW = {**_READ, "sysparm_display_value": "false"}
 _KEY_ROWS = 10  # enough to see that a key is not unique, also when some rows are hidden
 _EMPTY_PAGES = 20  # pages without a readable row that one call goes through
 _SMALLEST = 5  # rows; a page is halved down to this when the source cannot finish it
-_JOURNAL_MAX = 1000
-_JOURNAL = {"comments": "public", "work_notes": "internal"}
-_JOURNAL_COLUMNS = ("sys_id", "element_id", "element", "value", "sys_created_on", "sys_created_by")
-_TABLE = re.compile(r"[a-z][a-z0-9_]{0,79}")
-_DATE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")
-_QUERIED = re.compile(r"(?:OR|NQ)?([a-z_][a-z0-9_.]*)")
 _ABSENT_REMEMBERED = 4096
 _MANDATORY = re.compile(r"(?i)data policy exception.*?mandatory:\s*(.+)$")
 _CANCELLED = "transaction cancelled"
@@ -82,16 +78,15 @@ class ServiceNowAdapter(RestAdapter):
     ) -> None:
         super().__init__(product, session, settings, clock, retries, seed)
         self._one: dict[tuple[str, tuple[str, ...]], str] = {}  # parameters of a read by columns
-        self._chains: dict[str, tuple[str, ...]] = {}  # table and its parents, nearest first
-        self._columns: dict[str, frozenset[str]] = {}  # what sys_dictionary tells of a table
-        self._trusted: set[tuple[str, str]] = set()  # columns that the instance is known to filter by
         self._absent: set[tuple[str, str]] = set()  # class and column that stayed absent
-        self._learning = asyncio.Lock()
+        self._dictionary = Dictionary(self)
+        self._journal = Journal(self)
         self.entities = {mapping.spec.entity: kind for kind, mapping in product.mappings.items()}
         self._cis = CiWrites(self)
         self._catalogue = Catalogue(self)
         self._changes = Changes(self)
         self._parts = TicketParts(self)
+        self._approvals = Approvals(self)
         self._writers: Mapping[str, Callable[[NativeWrite], Awaitable[Written]]] = {
             "ci": self._cis.write,
             "relationship": self._cis.relate,
@@ -116,7 +111,7 @@ class ServiceNowAdapter(RestAdapter):
     def instant(self, value: Any) -> str | None:
         """A time of the instance (UTC), as the contract writes it."""
         text = str(value or "")
-        return f"{text[:10]}T{text[11:]}Z" if _DATE.fullmatch(text) else None
+        return f"{text[:10]}T{text[11:]}Z" if DATE.fullmatch(text) else None
 
     def path(self, kind: str, handle: str | None = None) -> str:
         path = self._table(self.spec(kind).entity)
@@ -173,13 +168,9 @@ class ServiceNowAdapter(RestAdapter):
     ) -> list[Native]:
         """Rows of a table: plain values, or with ``display_value="all"`` values and labels."""
         more = {**_NO_COUNT, "sysparm_display_value": display_value}
-        return (await self._counted(table, query, columns, limit, more))[0]
+        return (await self.counted(table, query, columns, limit, more))[0]
 
-    async def _list(self, table: str, query: str, columns: Sequence[str], limit: int) -> list[Native]:
-        """Rows of a table, plain values."""
-        return (await self._counted(table, query, columns, limit, _NO_COUNT))[0]
-
-    async def _counted(
+    async def counted(
         self, table: str, query: str, columns: Sequence[str], limit: int, more: Mapping[str, str] = _COUNT
     ) -> tuple[list[Native], int | None]:
         """Rows of a table, plain values, and how many there are before access rules."""
@@ -194,7 +185,7 @@ class ServiceNowAdapter(RestAdapter):
         direct = by_handle or self.keyed_by_handle(kind)
         if direct and not same(row.get("sys_id", key), key, exact=True):
             raise self.odd("the record that was asked for")
-        whole = await self._of_class(kind, row, columns) if self._layered(kind) and "sys_class_name" in row else row
+        whole = await self._of_class(kind, row, columns) if "sys_class_name" in row else row
         return self._seen(kind, whole)
 
     def _seen(self, kind: str, row: Native) -> Native:
@@ -206,7 +197,7 @@ class ServiceNowAdapter(RestAdapter):
         """The row with the columns of its own class: a parent table shows only its own (observed)."""
         table, handle = str(plain(row["sys_class_name"])), str(plain(row.get("sys_id")))
         missing = tuple(name for name in columns if name not in row and (table, name) not in self._absent)
-        if not missing or table == self.spec(kind).entity or not _TABLE.fullmatch(table):
+        if not missing or table == self.spec(kind).entity or not TABLE.fullmatch(table):
             return row
         params = encoded({**_READ, "sysparm_fields": ",".join(("sys_id", *missing))})
         try:
@@ -253,7 +244,7 @@ class ServiceNowAdapter(RestAdapter):
         """
         if plan.empty:
             return Page([])
-        await self._know(kind, plan)
+        await self._dictionary.know(kind, plan)
         at = dict(cursor or {})
         wanted = max(1, min(limit, self._max))
         size, seen = wanted, 0
@@ -310,129 +301,8 @@ class ServiceNowAdapter(RestAdapter):
             raise stuck(at.get("after"))
         return {"after": ids[-1]}
 
-    # --- fields that the instance does not know ----------------------------------------------------
-
-    async def _know(self, kind: str, plan: Plan) -> None:
-        """Every column of a query must be known: an instance drops a condition on one it does not know,
-        and then finds every row. Asked once for each column."""
-        spec = self.spec(kind)
-        table = spec.entity
-        asked = [found.group(1) for clause in str(plan.pushed or "").split("^") if (found := _QUERIED.match(clause))]
-        asked += [column for each in plan.order if (column := spec.fields[each.field].sort)]
-        unknown = [column for column in asked if (table, column) not in self._trusted]
-        if unknown:
-            async with self._learning:  # many first searches at once ask for the dictionary once
-                await self._learn(kind, table, unknown)
-
-    async def _learn(self, kind: str, table: str, columns: Sequence[str]) -> None:
-        for column in columns:
-            if (table, column) in self._trusted:
-                continue
-            if column not in await self._dictionary(table) and not await self._filters_by(table, column):
-                name = next((n for n, f in self.spec(kind).fields.items() if column in f.filters.values()), column)
-                raise Problem(
-                    Slug.UNSUPPORTED,
-                    f"the instance has no column {column} on {table}, so it cannot be asked by {name}",
-                    field=name,
-                    value=column,
-                    next_step=f"Correct the mapping of {name} for this instance, or leave it out of the filter.",
-                    layer="source",
-                    reached="no",
-                )
-            self._trusted.add((table, column))
-
-    async def _dictionary(self, table: str) -> frozenset[str]:
-        """Columns of a table and its parents; none when the account may not read them."""
-        known = self._columns.get(table)
-        if known is None:
-            chain = await self._chain(table)
-            try:
-                query = f"nameIN{','.join(chain)}^elementISNOTEMPTY^ORDERBYsys_id"
-                rows = await self._list("sys_dictionary", query, ("name", "element"), 10_000)
-            except Problem as problem:
-                if problem.retryable:
-                    raise
-                rows = []
-            found = {str(row.get("element")) for row in rows if row.get("name") in chain}
-            known = self._columns[table] = frozenset(found)
-        return known
-
-    async def _chain(self, table: str) -> tuple[str, ...]:
-        """The table and its parents, as far as the account may see them."""
-        known = self._chains.get(table)
-        if known is None:
-            chain = [table]
-            columns = ("name", "super_class.name")
-            try:
-                while len(chain) < 12:
-                    rows = await self._list("sys_db_object", f"name={chain[-1]}", columns, 2)
-                    parent = next((r.get("super_class.name") for r in rows if r.get("name") == chain[-1]), None)
-                    if not isinstance(parent, str) or not _TABLE.fullmatch(parent) or parent in chain:
-                        break
-                    chain.append(parent)
-            except Problem as problem:
-                if problem.retryable:
-                    raise
-            if len(chain) == 1 and table in ("incident", "problem", "change_request", "sc_task", "sc_req_item"):
-                chain.append("task")
-            known = self._chains[table] = tuple(chain)
-        return known
-
-    async def _filters_by(self, table: str, column: str) -> bool:
-        """Canary: does a condition that nothing meets find nothing, and one that all meet find something?"""
-
-        async def finds(query: str) -> bool:
-            return bool(await self._list(table, query, ("sys_id",), 1))
-
-        if await finds(f"{column}ISEMPTY^{column}ISNOTEMPTY"):
-            return False  # both conditions were dropped
-        if await finds(f"{column}ISEMPTY^OR{column}ISNOTEMPTY"):
-            return True
-        return not await finds("sys_idISNOTEMPTY")  # an empty table shows nothing either way
-
-    # --- journals ----------------------------------------------------------------------------------
-
     async def notes(self, kind: str, handle: str, cursor: Any, limit: int) -> tuple[list[NativeNote], Any]:
-        """Entries of sys_journal_field, newest first; cursor ``[sys_created_on, sys_id]`` of the last one.
-
-        Times have whole seconds, so a page begins with the entries of the cursor's second again. More is
-        asked for until the page is full or all that the instance counts was asked for.
-        """
-        self.path(kind, handle)  # the handle enters a query, too: refuse what is none
-        query = f"element_id={handle}^elementIN{','.join(_JOURNAL)}"
-        after: tuple[str, str] | None = None
-        if cursor is not None:
-            after = (str(cursor[0]), str(cursor[1]))
-            if not _DATE.fullmatch(after[0]):
-                raise invalid("cursor", str(cursor), "is not of this journal", "Take it from the last page.")
-            query += f"^sys_created_on<={after[0]}"
-        query += "^ORDERBYDESCsys_created_on^ORDERBYDESCsys_id"
-        size = max(1, min(limit, _JOURNAL_MAX - 1)) + 1
-        while True:
-            rows, total = await self._counted("sys_journal_field", query, _JOURNAL_COLUMNS, size)
-            whole = total <= size if total is not None else len(rows) < size
-            # Dropped conditions would show other records' notes.
-            mine = [row for row in rows if row.get("element_id") == handle and row.get("element") in _JOURNAL]
-            entries = sorted(mine, key=_moment, reverse=True)
-            if after is not None:
-                if whole and after not in map(_moment, entries):
-                    raise self._other_zone()
-                entries = [row for row in entries if _moment(row) < after]
-            if len(entries) > limit or whole or size >= _JOURNAL_MAX:
-                break
-            size = min(_JOURNAL_MAX, size * 2)
-        shown = entries[:limit]
-        more = len(entries) > limit or (not whole and bool(shown))
-        return [_note(row) for row in shown], list(_moment(shown[-1])) if more else None
-
-    def _other_zone(self) -> Problem:
-        return Problem(
-            Slug.SOURCE_FAULT,
-            "the instance reads times in another zone than GMT, so pages of a journal would have gaps",
-            next_step="Set the time zone of the integration account to GMT in ServiceNow.",
-            layer="source",
-            reached="yes",
-        )
+        return await self._journal.notes(kind, handle, cursor, limit)
 
     # --- writes ------------------------------------------------------------------------------------
 
@@ -474,9 +344,6 @@ class ServiceNowAdapter(RestAdapter):
     async def next_states(self, kind: str, handle: str) -> list[str]:
         return await self._changes.next_states(kind, handle)
 
-    async def approvals(self, kind: str, handle: str) -> list[NativeApproval]:
-        return await self._changes.approvals(kind, handle)
-
     async def conflicts(self, kind: str, handle: str) -> tuple[str | None, list[NativeConflict]]:
         return await self._changes.conflicts(kind, handle)
 
@@ -492,6 +359,9 @@ class ServiceNowAdapter(RestAdapter):
     async def order_items(self, handle: str) -> list[OrderItem]:
         return await self._catalogue.lines(handle)
 
+    async def approvals(self, kind: str, handle: str) -> list[NativeApproval]:
+        return await self._approvals.of(kind, handle)
+
     # --- choices -----------------------------------------------------------------------------------
 
     async def choices(self, kind: str, field: str) -> list[Choice]:
@@ -501,10 +371,10 @@ class ServiceNowAdapter(RestAdapter):
         if place is None or "." in place.column or spec.field.type not in ("word", "enum"):
             raise self.unsupported(f"a list of choices for {field}")
         element = place.column
-        chain = await self._chain(self.spec(kind).entity)
+        chain = await self._dictionary.chain(self.spec(kind).entity)
         query = f"nameIN{','.join(chain)}^element={element}^ORDERBYsequence^ORDERBYvalue^ORDERBYsys_id"
         columns = ("name", "element", "value", "label", "dependent_value", "inactive", "language")
-        rows = await self._list("sys_choice", query, columns, 10_000)
+        rows = await self.list_rows("sys_choice", query, columns, 10_000)
         rows = [row for row in rows if row.get("element") == element and row.get("value") not in (None, "")]
         table = next((name for name in chain if any(row.get("name") == name for row in rows)), None)
         rows = [row for row in rows if row.get("name") == table]
@@ -528,18 +398,3 @@ def _article(row: Native) -> Native:
         return row
     text = plain_text(str(plain(row["text"]) or ""))
     return {**row, "text": {"value": text, "display_value": text}}
-
-
-def _moment(row: Native) -> tuple[str, str]:
-    return str(row.get("sys_created_on")), str(row.get("sys_id"))
-
-
-def _note(row: Native) -> NativeNote:
-    created = str(row.get("sys_created_on") or "")
-    return NativeNote(
-        id=str(row.get("sys_id")),
-        visibility="public" if row.get("element") == "comments" else "internal",
-        text=str(row.get("value") or ""),
-        author=str(row["sys_created_by"]) if row.get("sys_created_by") else None,
-        created_at=f"{created[:10]}T{created[11:]}Z" if _DATE.fullmatch(created) else None,
-    )

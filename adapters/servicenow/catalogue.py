@@ -26,6 +26,7 @@ _CHOICES, _SCALE, _CHECK_BOX, _REFERENCE, _DATE, _DATE_TIME, _LIST = (1, 3, 5, 1
 _FORMATS = {26: "email", 27: "uri"}
 _MANDATORY = "mandatory variables are required"
 _LINES = 100
+_ITEM = "catalog_item"  # record producers, order guides and content stand among the items, but are not ordered
 
 
 class Catalogue:
@@ -41,7 +42,7 @@ class Catalogue:
         rows = found.get("result") if isinstance(found, Mapping) else None
         if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
             raise self._adapter.odd("a list of catalogue items")
-        return [self._shown(row) for row in rows[:limit]]
+        return [self._shown(row) for row in rows[:limit] if row.get("type", _ITEM) == _ITEM]
 
     async def item(self, id: str) -> CatalogItem:  # noqa: A002 - the word of the offer
         """One item with what ordering it asks for. Raises not-found."""
@@ -79,8 +80,13 @@ class Catalogue:
             missing = [str(each["name"]) for each in variables if _is_missing(each, given)]
             if missing:
                 raise _needed(missing, None)
+            for each in variables:
+                if each.get("read_only") and each["name"] in given:
+                    raise invalid(f"variables.{each['name']}", None, "is read only here", "Leave it out.")
+            # Defaults are sent, too: instances differ in whether they fill them in for an order over the API.
+            filled = {str(each["name"]): each.get("value") for each in variables if _fixed(each)} | given
             values = {
-                str(each["name"]): _native(each, given[each["name"]]) for each in variables if each["name"] in given
+                str(each["name"]): _native(each, filled[each["name"]]) for each in variables if each["name"] in filled
             }
             body: dict[str, Any] = {"sysparm_quantity": str(asked.get("quantity") or 1), "variables": values}
             if asked.get("requested_for"):
@@ -92,7 +98,7 @@ class Catalogue:
             made = adapter.row(adapter.parsed(answer))
         except Problem as problem:
             if _MANDATORY in (problem.native_message or "").lower():
-                # A policy of the form makes more mandatory than the item says: the ones not given are named.
+                # A policy of the form demands more than the API tells of the item.
                 raise _needed(
                     [str(each["name"]) for each in variables if each["name"] not in values], problem
                 ) from None
@@ -106,7 +112,10 @@ class Catalogue:
         # The handle of a request has the same form as any other.
         self._adapter.path("request", key)
         try:
-            return self._adapter.row(await self._adapter.fetch(f"{_BASE}/items/{key}"))
+            row = self._adapter.row(await self._adapter.fetch(f"{_BASE}/items/{key}"))
+            if row.get("type", _ITEM) != _ITEM:
+                raise self._adapter.unsupported(f"ordering of a {str(row['type']).replace('_', ' ')}")
+            return row
         except Problem as problem:
             if problem.native_code in ("400", "404"):  # the API says 400 for what is not there, or not ours
                 raise Problem(
@@ -243,15 +252,14 @@ def _is_missing(variable: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
 
 
 def _needed(names: list[str], told: Problem | None) -> Problem:
-    first = names[0] if names else ""
-    problem = invalid(
-        f"variables.{first}" if first else "variables",
-        None,
-        f"is needed to order this item ({', '.join(names)})" if names else "are not all there",
-        f"Also give: {', '.join(names)}." if names else "Read catalog_item: it shows what is asked.",
-    )
-    problem.reached = "yes" if told is not None else "no"
-    problem.native_code, problem.native_message = (told.native_code, told.native_message) if told else (None, None)
+    if told is None:
+        several = f" ({', '.join(names)})" if len(names) > 1 else ""
+        step = f"Also give: {', '.join(names)}."
+        return invalid(f"variables.{names[0]}", None, f"is needed to order this item{several}", step)
+    why = f"are not all there; the instance demands more than it tells. Not given: {', '.join(names) or 'none'}"
+    problem = invalid("variables", None, why, "Give the ones that fit as well.")
+    problem.reached, problem.layer = "yes", "source"
+    problem.native_code, problem.native_message = told.native_code, told.native_message
     return problem
 
 

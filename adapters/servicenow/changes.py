@@ -1,7 +1,6 @@
 """Changes over the change API: written so that the instance's own model decides, and what it says of a change.
 
-Facts: change-management-api. Fields are always ``{"value", "display_value"}``. What approvers said is read from
-sysapproval_approver, the same for changes and orders.
+Facts: change-management-api. Fields are always ``{"value", "display_value"}``.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from interlock.adapterkit.native import NativeWrite, Written
-from interlock.adapterkit.offers import ApprovalState, ConflictKind, NativeApproval, NativeConflict
+from interlock.adapterkit.offers import ConflictKind, NativeConflict
 from interlock.adapterkit.rest import plain
 from interlock.records.problems import Problem, Slug, invalid
 
@@ -29,13 +28,6 @@ _KINDS: Mapping[str, ConflictKind] = {
     "ci_in_change": "same_ci",
     "blackout_window": "blackout",
     "maintenance_window": "maintenance",
-}
-_APPROVALS: Mapping[str, ApprovalState] = {
-    "requested": "requested",
-    "approved": "approved",
-    "rejected": "rejected",
-    "cancelled": "cancelled",
-    "not_required": "not_required",
 }
 
 
@@ -91,30 +83,6 @@ class Changes:
             raise self._adapter.odd("a list of states")
         words = [codes.read(str(plain(state))) for state in states]
         return [word for word in words if isinstance(word, str) and word != "unmapped"]
-
-    async def approvals(self, kind: str, handle: str) -> list[NativeApproval]:
-        """Whoever was asked, in the order of asking; those that are not asked yet are left out."""
-        adapter = self._adapter
-        adapter.path(kind, handle)  # it enters a query: refuse what is none
-        columns = ("sysapproval", "approver", "state", "sys_updated_on", "comments")
-        query = f"sysapproval={handle}^ORDERBYsys_created_on^ORDERBYsys_id"
-        rows = await adapter.list_rows("sysapproval_approver", query, ("sys_id", *columns), _MOST, display_value="all")
-        found = []
-        for row in rows:
-            state = _APPROVALS.get(str(plain(row.get("state"))).replace(" ", "_"))
-            if state is None or plain(row.get("sysapproval")) != handle:
-                continue
-            decided = state in ("approved", "rejected")
-            found.append(
-                NativeApproval(
-                    id=str(plain(row.get("sys_id"))),
-                    approver=_label(row.get("approver")),
-                    state=state,
-                    at=adapter.instant(plain(row.get("sys_updated_on"))) if decided else None,
-                    comment=_label(row.get("comments")),
-                )
-            )
-        return found
 
     async def conflicts(self, kind: str, handle: str) -> tuple[str | None, list[NativeConflict]]:
         """Start the instance's check and wait for it, ten seconds at most.

@@ -12,6 +12,7 @@ from mock_servers.servicenow.store import Row, Store
 from mock_servers.servicenow.table_api import Request
 
 _PAGE = 10  # items a page unless sysparm_limit says otherwise
+_KINDS = {"sc_cat_item_producer": "record_producer", "sc_cat_item_guide": "order_guide"}
 
 
 def money(text: str) -> str:
@@ -133,7 +134,7 @@ class CatalogApi:
             "name": row.get("name", ""),
             "short_description": row.get("short_description", ""),
             "description": row.get("description", ""),
-            "type": "catalog_item",
+            "type": _KINDS.get(row.get("sys_class_name", ""), "catalog_item"),
             "sys_class_name": row.get("sys_class_name", "sc_cat_item"),
             "content_type": "",
             "kb_article": "",

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mock_servers.servicenow.gs_dates import read
+from mock_servers.servicenow.settings import Switches
 from mock_servers.servicenow.store import Row, Store
 
 # item_option_new.type: friendly_type and display_type.
@@ -38,8 +39,9 @@ _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 class Variables:
     """The variables of the items of one instance."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, switches: Switches) -> None:
         self._store = store
+        self._switches = switches
 
     def of(self, item: str) -> list[Row]:
         """Active variables of an item, in the order of its form."""
@@ -102,13 +104,13 @@ class Variables:
                 continue
             value = given.get(name)
             fixed = variable.get("read_only") == "true"
-            text = variable.get("default_value", "") if value is None or fixed else _text(value)
-            kept[name] = text
+            default = variable.get("default_value", "") if fixed or self._switches.order_defaults else ""
+            kept[name] = default if value is None or fixed else _text(value)
         return kept
 
     def missing(self, item: str, values: Mapping[str, str]) -> list[str]:
         """Mandatory variables without a value; a check box counts only when it is ticked."""
-        found = []
+        found = [name for name in self._switches.form_mandatory.get(item, ()) if not values.get(name)]
         for variable in self.of(item):
             name, value = variable.get("name", ""), values.get(variable.get("name", ""), "")
             if variable.get("mandatory") != "true" or variable.get("type") in LAYOUT:

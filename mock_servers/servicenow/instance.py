@@ -78,7 +78,7 @@ class Instance:
         engine = Engine(store, switches, clock, writer)
         self.engine = engine
         ire, cmdb = IreApi(engine, self._tables), CmdbApi(store, engine, self._tables)
-        variables = Variables(store)
+        variables = Variables(store, switches)
         catalog = CatalogApi(store, variables, Orders(store, switches, writer, variables))
         self._apis: dict[tuple[str, str], Api] = {
             ("now", "identifyreconcile"): ire.answer,

@@ -60,7 +60,7 @@ class Engine:
             with item.failing():
                 self._identify(item, source, reading)
                 self._plan(item, source)
-        told = [self._relation(given, items, place) for place, given in enumerate(relations)]
+        told = [self._relation(place, relations, items) for place in range(len(relations))]
         failed = any(item.errors for item in items) or any(r["errorCount"] for r in told)
         if commit and (options.partial_commits or not failed):
             self._references(payload, items)
@@ -342,7 +342,8 @@ class Engine:
 
     # -- relations ----------------------------------------------------------------------------------
 
-    def _relation(self, given: Mapping[str, Any], items: Sequence[Item], place: int) -> dict[str, Any]:
+    def _relation(self, place: int, relations: Sequence[Mapping[str, Any]], items: Sequence[Item]) -> dict[str, Any]:
+        given = relations[place]
         row: dict[str, Any] = {
             "className": "cmdb_rel_ci",
             "operation": "INSERT",
@@ -358,6 +359,8 @@ class Engine:
             error = ItemError("INVALID_INPUT_DATA", f"Relation {place} names an item that is not in the payload")
         elif kind is None:
             error = ItemError("INVALID_INPUT_DATA", f"Relation type [{given.get('type')}] does not exist")
+        elif given in relations[:place]:
+            error = ItemError("DUPLICATE_RELATIONSHIP_TYPES", f"Relation {place} stands in the payload twice")
         elif parent.errors or child.errors:
             error = ItemError("ABANDONED", "An item at the end of the relation failed")
         if error is not None:

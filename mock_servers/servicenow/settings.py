@@ -75,6 +75,10 @@ class Switches:
     """So many CIs that match are an error in any case."""
     catalog_checks: bool = False
     """An order's values are held to lists, references and expressions; else only mandatory ones count."""
+    order_defaults: bool = True
+    """Variables that an order leaves out get their default; False: they stay empty, and missing where mandatory."""
+    form_mandatory: dict[str, list[str]] = field(default_factory=dict)
+    """Item to variables that UI policies of its form demand, and that the API does not tell."""
     two_step_checkout: bool = False
     """Checking out a cart shows the order; submitting it makes it."""
     request_for_others: bool = True

@@ -123,3 +123,23 @@ def test_rules_name_what_is_missing():
     assert mapping.require({"state": "resolved", "close_code": "fixed", "close_notes": "done"}) == []
     assert mapping.require({"state": "on_hold"}) == ["hold_reason"]
     assert mapping.clears == {"group": ("assignee",)}
+
+
+@given(
+    st.sampled_from(sorted(PRODUCT.mappings["relationship"].spec.fields["type"].codes.writes)),
+    st.text("0123456789abcdef", min_size=1, max_size=32),
+    st.text("0123456789abcdef", min_size=1, max_size=32),
+)
+def test_a_relation_is_created_as_it_is_read_also_where_the_source_tells_it_from_the_other_end(word, one, other):
+    mapping = PRODUCT.mappings["relationship"]
+    changes = {"type": word, "subject": f"snow:ci:{one}", "object": f"snow:ci:{other}"}
+    payload = mapping.encode(changes, "create")
+    turned = payload["type.name"] in mapping.spec.inverse.natives
+    assert (payload["parent"], payload["child"]) == ((other, one) if turned else (one, other))
+    record = mapping.decode({"sys_id": "r", **payload})
+    told = {name: record[name] if name == "type" else record[name]["ref"] for name in changes}
+    assert told == changes
+    norm = mapping.norm(changes)
+    assert {name: norm[name] if name == "type" else norm[name]["ref"] for name in changes} == changes
+    with pytest.raises(Problem):
+        mapping.encode(changes, "update")

@@ -84,6 +84,11 @@ async def test_a_new_ci_is_identified_added_and_read_back(snow: SnowBench) -> No
     assert data["last_seen_at"] is None
     listed = (await snow.call("ci_search", filter=[{"field": "name", "value": "lx77"}])).body["data"]
     assert [each["last_seen_at"] for each in listed] == [None]
+    for op, names in (("gt", []), ("lt", []), ("empty", ["lx77"])):
+        seen = {"field": "last_seen_at", "op": op, **({} if op == "empty" else {"value": "2026-03-01T00:00:00Z"})}
+        mine = {"field": "name", "op": "starts", "value": "lx7"}
+        found = (await snow.call("ci_search", filter=[mine, seen])).body["data"]
+        assert [each["name"] for each in found] == names
 
 
 @pytest.mark.parametrize(

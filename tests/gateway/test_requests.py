@@ -93,6 +93,8 @@ async def test_an_order_is_placed_and_followed(snow: SnowBench, estate: Estate) 
     kept = {option["value"] for option in snow.mock.store.rows("sc_item_option")}
     assert kept == {"standard", *asked.values()}
     status = (await snow.call("request_status", ref=receipt["ref"])).body["data"]
+    boss = next(each for each in estate.people if each.id == person.manager)
+    assert status["approvals"] == [{"approver": boss.name, "state": "requested", "at": None, "comment": None}]
     (line,) = status["items"]
     assert (line["name"], line["quantity"], line["stage"]) == ("Laptop", 2, "Waiting for Approval")
     found = (await snow.call("record_search", kind="article", text="locked")).body["data"]
@@ -148,6 +150,40 @@ async def test_what_only_a_form_demands_is_told_too(snow: SnowBench) -> None:
     snow.mock.store.put("item_option_new", {**external, "mandatory": "true"})
     problem = await snow.refused("request_order", item=folder, variables={"name": "x"})
     assert problem["field"] == "variables.external"
+    snow.mock.store.put("item_option_new", external)
+    snow.mock.switches.change(form_mandatory={folder.partition("/")[2]: ["external"]})
+    problem = await snow.refused("request_order", item=folder, variables={"name": "x"})
+    assert (problem["field"], problem["native_message"]) == ("variables", "Mandatory Variables are required")
+    assert "external" in problem["detail"]
+    assert problem["receipt"]["outcome"] == "not_applied"
+
+
+@pytest.mark.parametrize("fills_in", [True, False])
+async def test_defaults_are_kept_whether_the_instance_fills_them_in_or_not(snow: SnowBench, fills_in: bool) -> None:
+    snow.mock.switches.change(order_defaults=fills_in)
+    asked = {"product": "autocad", "business_reason": "x"}
+    await snow.call("request_order", item=await item(snow, "Software licence"), variables=asked)
+    assert {option["value"] for option in snow.mock.store.rows("sc_item_option")} == {"autocad", "3", "x"}
+
+
+async def test_read_only_variables_and_what_is_no_item_are_refused(snow: SnowBench, estate: Estate) -> None:
+    owner = f"snow:person:{next(each for each in estate.people if each.active).user_name}"
+    asked = {"address": "team@example.com", "owner": owner, "retention": "1 year"}
+    problem = await snow.refused("request_order", item=await item(snow, "Shared mailbox"), variables=asked)
+    assert problem["field"] == "variables.retention"
+    del asked["retention"]
+    fine = await snow.call("request_order", item=await item(snow, "Shared mailbox"), variables=asked)
+    assert fine.body["receipt"]["outcome"] == "applied"
+    producer = {
+        "sys_id": "f" * 32,
+        "name": "Report a fault",
+        "active": "true",
+        "sys_class_name": "sc_cat_item_producer",
+    }
+    snow.mock.store.load({"sc_cat_item": [producer]})
+    assert (await snow.call("catalog_search", text="Report a fault")).body["data"] == []
+    refused = await snow.refused("catalog_item", item=f"snow/{'f' * 32}")
+    assert refused["slug"] == "unsupported"
 
 
 @pytest.mark.parametrize("fault", ["drop_after", "error_after", "drop_before", "truncate"])

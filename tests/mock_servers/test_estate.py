@@ -122,6 +122,31 @@ def test_everything_on_the_wire_is_text(native: dict[str, list[dict[str, str]]])
         assert all(not row[column] or stamp.fullmatch(row[column]) for row in native["incident"])
 
 
+def test_orders_name_items_people_and_lines_that_exist(estate: Estate, native: dict[str, list[dict[str, str]]]) -> None:
+    there = {table: {row["sys_id"] for row in rows} for table, rows in native.items()}
+    there["ci"] = {ci.id for ci in estate.cis}
+    names = (
+        ("sc_req_item", "request", "sc_request"),
+        ("sc_req_item", "cat_item", "sc_cat_item"),
+        ("sc_task", "request_item", "sc_req_item"),
+        ("sc_task", "parent", "sc_req_item"),
+        ("sysapproval_approver", "sysapproval", "sc_request"),
+        ("sysapproval_approver", "approver", "sys_user"),
+        ("item_option_new", "cat_item", "sc_cat_item"),
+        ("question_choice", "question", "item_option_new"),
+        ("sc_cat_item", "category", "sc_category"),
+        ("kb_knowledge", "kb_category", "kb_category"),
+        ("kb_knowledge", "author", "sys_user"),
+        ("cmdb_serial_number", "cmdb_ci", "ci"),
+        ("sys_object_source", "target_sys_id", "ci"),
+    )
+    for table, column, target in names:
+        assert native[table], table
+        assert all(row[column] in there[target] for row in native[table]), (table, column)
+    states = {row["request_state"] for row in native["sc_request"]}
+    assert {"requested", "in_process", "closed_complete"} <= states
+
+
 @pytest.mark.parametrize(
     "epoch", [0, 951_782_400, 951_868_799, 1_709_164_800, 1_735_689_599, 1_793_491_200, 4_107_542_399]
 )

@@ -313,6 +313,10 @@ async def test_relations_by_index_and_their_errors(ire: Ire) -> None:
     for bad in ({**good, "type": "Nonsense::Nonsense"}, {**good, "child": 7}, {"parent": 0, "type": "Runs on::Runs"}):
         told = (await ire.send({"items": ends, "relations": [bad]}))["relations"][0]
         assert (told["errorCount"], told["errors"][0]["error"]) == (1, "INVALID_INPUT_DATA")
+    twice = (await ire.send({"items": ends, "relations": [good, good]}))["relations"]
+    assert [each["errorCount"] for each in twice] == [0, 1]
+    assert twice[1]["errors"][0]["error"] == "DUPLICATE_RELATIONSHIP_TYPES"
+    assert not ire.mock.store.table("cmdb_rel_ci").rows
     assert (await ire.send({"items": ends, "relations": [good]}))["relations"][0]["operation"] == "INSERT"
     rows = ire.mock.store.table("cmdb_rel_ci").rows.values()
     assert [(row["parent"], row["child"], row["type"]) for row in rows] == [(LX, TWIN, RUNS)]

@@ -38,6 +38,7 @@ class FieldPart(Part):
     key: str | None = None
     name: str | None = None
     filter: Literal[False] | str | dict[str, str] | None = None
+    loose: bool = False
     sort: Literal[False] | str | None = None
     unset: Words = ()
     as_: str | None = Described(default=None, alias="as")
@@ -121,6 +122,7 @@ class FieldSpec:
     write_as: Any = None
     by: Path | None = None
     choices: str | None = None
+    loose: bool = False  # the source may find more by it than the records show
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +273,7 @@ class _Reader:
             write_as=keys.write_as,
             by=self.path("by"),
             choices=keys.choices,
+            loose=keys.loose,
         )
 
     def fault(self, at: Place, why: str, next_step: str | None = None) -> Exception:

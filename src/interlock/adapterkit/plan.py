@@ -161,7 +161,9 @@ class Planner:
             return _Asked() if holds(condition, {each.name: each.const}) else _Asked(never=f"it is always {each.const}")
         if self.spec.inverse and condition.field in self.spec.inverse.swap:
             return self._either_end(condition)
-        return self._simple(condition, each)
+        asked = self._simple(condition, each)
+        asked.loose |= each.loose
+        return asked
 
     def _either_end(self, condition: Condition) -> _Asked:
         """Of a field whose place depends on another: ask both places, check again."""
