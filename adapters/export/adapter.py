@@ -18,9 +18,9 @@ from typing import Any, NoReturn
 from interlock.adapterkit.native import Native, NativeNote, NativeWrite, Page, Plan, Written
 from interlock.adapterkit.tabular_tables import ID, Cells, FolderPlan, folder_plan, read_tables
 from interlock.records import times
-from interlock.records.fields import UNMAPPED
-from interlock.records.filters import Sort, fold, matches
+from interlock.records.filters import matches
 from interlock.records.kinds import FIELDS
+from interlock.records.order import places
 from interlock.records.problems import Problem, Slug, invalid
 from interlock.records.taxonomy import Choice
 
@@ -210,8 +210,9 @@ class ExportAdapter:
             for record, row in zip(held.records, held.rows, strict=True)
             if matches(plan.post, record) and (not plan.text or mapping.holds_text(plan.text, record))
         ]
-        for sort in reversed(plan.order):
-            found = _sorted(found, sort, kind)
+        if plan.order:
+            place = places(plan.order, FIELDS[kind])
+            found.sort(key=lambda entry: place(entry[0]))
         rows = [row for _, row in found]
         while len(held.answers) >= KEPT_ANSWERS:
             held.answers.pop(next(iter(held.answers)), None)
@@ -303,18 +304,3 @@ def _held(rows: list[Cells], key: str, exported_at: float) -> Held:
         if isinstance(value, str):
             by_key.setdefault(value, []).append(row)
     return Held(rows, {row[ID]: row for row in rows}, by_key, exported_at)
-
-
-def _sorted(found: list[tuple[dict[str, Any], Cells]], sort: Sort, kind: str) -> list[tuple[dict[str, Any], Cells]]:
-    """By one field, words in the order of the contract; empty, unknown and unmapped come last either way."""
-    rank = {word: place for place, word in enumerate(FIELDS[kind][sort.field].values)}
-
-    def blank(record: dict[str, Any]) -> bool:
-        return record.get(sort.field) in (None, "", UNMAPPED)
-
-    def place(entry: tuple[dict[str, Any], Cells]) -> Any:
-        value = entry[0][sort.field]
-        return rank[value] if rank else fold(value)
-
-    filled = sorted((entry for entry in found if not blank(entry[0])), key=place, reverse=sort.descending)
-    return filled + [entry for entry in found if blank(entry[0])]

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 DATA_SOURCE = "Interlock"
 _SERIALS = "cmdb_serial_number"
 _KEEP_CLASS = {"updateWithoutUpgrade": True, "updateWithoutDowngrade": True, "updateWithoutSwitch": True}
-_SEEN = "last_discovered"
+_FIRST, _SEEN = "first_discovered", "last_discovered"
 _NAMED = re.compile(r"\[([^\[\]]*)\]")
 _SHOWN_KEYS = 5
 
@@ -59,10 +59,22 @@ class CiWrites:
     def shown(self, row: Native) -> Native:
         """A CI that only we have reported was never seen by discovery, whatever its time of discovery says:
         the instance stamps a new CI with the time of its creation."""
-        first, last = plain(row.get("first_discovered")), plain(row.get(_SEEN))
+        first, last = plain(row.get(_FIRST)), plain(row.get(_SEEN))
         if plain(row.get("discovery_source")) != self.data_source or not last or first != last:
             return row
-        return {**row, "first_discovered": "", _SEEN: ""}
+        return {**row, _FIRST: "", _SEEN: ""}
+
+    def _sightings(self, now: Mapping[str, Any]) -> dict[str, str]:
+        """Times of discovery for a payload, so that our edit does not look like a sighting.
+
+        Without one the engine would write its own time. It leaves a later time alone, so the CI's own is sent;
+        where it has none, one time for both says that nobody saw it (see ``shown``).
+        """
+        if now.get(_SEEN):
+            return {_SEEN: str(now[_SEEN])}
+        moment = datetime.fromtimestamp(self._adapter.clock.now(), UTC).strftime("%Y-%m-%d %H:%M:%S")
+        once = str(now.get(_FIRST) or moment)
+        return {_FIRST: once, _SEEN: once}
 
     async def find_created(self, correlation: str) -> list[Native]:
         """The CI that the instance knows by our key (sys_object_source: source_name, source_native_key)."""
@@ -92,8 +104,7 @@ class CiWrites:
         with nothing_sent():
             if not table:
                 raise invalid("cls", None, "is needed to add a CI", "Say which class it is of.")
-            now = datetime.fromtimestamp(self._adapter.clock.now(), UTC).strftime("%Y-%m-%d %H:%M:%S")
-            values |= {"first_discovered": now, _SEEN: now}  # one time for both: see ``shown``
+            values |= self._sightings({})
             item = {"className": table, "internal_id": "ci", "values": values}
             if write.correlation:
                 info = {"source_name": self.data_source, "source_native_key": write.correlation}
@@ -116,7 +127,7 @@ class CiWrites:
         with nothing_sent():
             now = await self._current(handle)
             table = str(now["sys_class_name"])
-            own = {**write.payload, **({_SEEN: now[_SEEN]} if now.get(_SEEN) else {})}
+            own = {**write.payload, **self._sightings(now)}
             if "attested_date" in own:
                 # The person who decided is in our ledger; the one who attested before did not say this.
                 own |= {"attested": "true" if own["attested_date"] else "false", "attested_by": ""}
@@ -144,7 +155,7 @@ class CiWrites:
     async def _current(self, handle: str) -> dict[str, Any]:
         """Class, identity and last discovery of a CI, as they are. Raises not-found."""
         adapter = self._adapter
-        columns = ("sys_class_name", _SEEN, "name", "serial_number", "ip_address", "mac_address")
+        columns = ("sys_class_name", _FIRST, _SEEN, "name", "serial_number", "ip_address", "mac_address")
         params = {"sysparm_fields": ",".join(columns), "sysparm_exclude_reference_link": "true"}
         row = adapter.row(await adapter.fetch(adapter.path("ci", handle), encoded(params)))
         if not re.fullmatch(r"[a-z][a-z0-9_]{0,79}", str(row.get("sys_class_name") or "")):
@@ -184,7 +195,7 @@ class CiWrites:
             items = []
             for name, handle in (("parent", parent), ("child", child)):
                 now = await self._current(handle)
-                values = {"sys_id": handle, **({_SEEN: now[_SEEN]} if now.get(_SEEN) else {})}
+                values = {"sys_id": handle, **self._sightings(now)}
                 keys = {each: now[each] for each in await self._keys(str(now["sys_class_name"])) if now.get(each)}
                 item = {"className": now["sys_class_name"], "internal_id": name, "settings": _KEEP_CLASS}
                 items.append({**item, "values": {**keys, **values}})

@@ -120,6 +120,7 @@ SETTINGS: dict[str, type[BaseModel]] = {
     "sources.NAME.limits": model.Limits,
     "sources.NAME.cache": model.Cache,
     "quality": model.Quality,
+    "search": model.SearchConfig,
     "ledger": model.LedgerConfig,
 }
 

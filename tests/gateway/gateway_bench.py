@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from interlock.adapterkit.native import Plan
 from interlock.adapterkit.offers import offered
 from interlock.clock import ManualClock
 from interlock.gateway import receipts
@@ -209,6 +210,9 @@ class FakeSource:
         if Ref.parse(row["ref"]).key in self.unreadable:
             raise Problem(Slug.SOURCE_DENIED, f"{key} must not be read", layer="source", reached="yes")
         return Fetched(copy.deepcopy(row), handle, self.clock.now(), "live")
+
+    def plan(self, kind: str, query: Query) -> Plan:
+        return Plan(None, (), order=query.sort, contract_order=True)
 
     async def search(self, kind: str, query: Query, *, cursor: Any = None, max_age_s: float = 0.0) -> Found:
         if self.down is not None:

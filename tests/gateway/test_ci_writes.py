@@ -137,6 +137,16 @@ async def test_a_lost_create_that_never_arrived_stays_unknown(snow: SnowBench) -
     assert not snow.named("cmdb_ci", "name", "lx77")
 
 
+async def test_a_create_that_commits_after_we_gave_up_is_found_and_not_sent_again(tmp_path: Path) -> None:
+    async with servicenow(store(), tmp_path, timeout_s=0.4) as snow:
+        snow.fail("late_commit", r"/identifyreconcile\?", seconds=0.3)
+        receipt = (await snow.call("ci_create", **NEW)).body["receipt"]
+        assert receipt["outcome"] == "unknown"
+        row = await snow.ended(receipt["id"])
+        assert (row.state, row.receipt and row.receipt["found_by"], row.attempts) == ("applied", "probe", 1)
+        assert len(snow.named("cmdb_ci", "name", "lx77")) == 1
+
+
 async def test_a_lost_rehearsal_wrote_nothing(snow: SnowBench) -> None:
     snow.fail("drop_after", r"/identifyreconcile/query")
     problem = await snow.refused("ci_create", **NEW)
@@ -210,6 +220,16 @@ async def test_an_update_changes_exactly_the_ci_asked_for(snow: SnowBench, looks
     # Our edit is no sighting: discovery's time stays.
     assert row["last_discovered"] == "2026-02-28 00:00:00"
     assert reply.body["data"]["last_seen_at"] == "2026-02-28T00:00:00Z"
+
+
+async def test_an_edit_of_a_ci_that_nobody_saw_is_no_sighting_either(snow: SnowBench) -> None:
+    assert (await snow.call("ci_get", ref=f"snow:ci:{SVC}")).body["data"]["last_seen_at"] is None
+    reply = await snow.call("ci_update", ref=f"snow:ci:{SVC}", changes={"environment": "test"})
+    assert reply.body["receipt"]["outcome"] == "applied"
+    assert snow.row("cmdb_ci", SVC)["last_discovered"]
+    assert reply.body["data"]["last_seen_at"] is None
+    await snow.call("ci_relate", subject=f"snow:ci:{SVC}", type="runs_on", object=f"snow:ci:{LX}")
+    assert (await snow.call("ci_get", ref=f"snow:ci:{SVC}")).body["data"]["last_seen_at"] is None
 
 
 async def test_an_update_that_would_hit_another_ci_is_refused(snow: SnowBench) -> None:

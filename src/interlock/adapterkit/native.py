@@ -36,6 +36,7 @@ class Plan:
     ``pushed`` is the native query text or parameter map. ``post`` is what must still be checked on the
     decoded rows, with ``why`` for each clause that was not (or only loosely) pushed. ``empty`` means no
     row can match: no call is made. With ``branches``, each of them is asked and ``pushed`` is not.
+    ``contract_order``: rows come in ``order`` as ``records.order`` has it, text and missing values too.
     """
 
     pushed: Any
@@ -47,6 +48,7 @@ class Plan:
     order_native: Any = None
     text: str | None = None
     branches: tuple[Branch, ...] = ()
+    contract_order: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,7 +121,7 @@ class Planner:
     def _afterwards(self, query: Query) -> Plan:
         why = ("every row is read and checked here",) if query.filter or query.text else ()
         columns = self.columns(self._needed(query, query.filter, query.text))
-        return Plan(None, columns, query.filter, why, order=query.sort, text=query.text)
+        return Plan(None, columns, query.filter, why, order=query.sort, text=query.text, contract_order=True)
 
     def pushes(self, each: FieldSpec) -> tuple[str, ...]:
         """Operators of a field that the source can be asked, exactly or loosely."""

@@ -232,6 +232,12 @@ class Quality(Section):
     profile: FilePath | None = None
 
 
+class SearchConfig(Section):
+    """Joined searches. ``patience_s``: how long further sources are waited for once one has answered."""
+
+    patience_s: float = Field(default=3, gt=0, le=60)
+
+
 class LedgerConfig(Section):
     """``reads: committed`` makes every read wait until its entry is durable."""
 
@@ -247,6 +253,7 @@ class Config(Section):
     as_of: datetime | None = None
     sources: dict[SourceName, SourceConfig] = {}
     quality: Quality = Quality()
+    search: SearchConfig = SearchConfig()
     ledger: LedgerConfig = LedgerConfig()
     adapters: tuple[FilePath, ...] = ()
 

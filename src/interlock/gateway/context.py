@@ -64,15 +64,15 @@ class Validator(Protocol):
     def __call__(self, tool: Tool, raw: Mapping[str, Any]) -> BaseModel: ...
 
 
-def source_for(context: Context, sources: Mapping[str, Source], kind: str, named: str | None) -> Source:
-    """The source a call is for: the one it names, else the only one that holds the kind.
+def sources_for(context: Context, sources: Mapping[str, Source], kind: str, named: str | None) -> list[Source]:
+    """The sources a call may be for: the one it names, else all that hold the kind, by name.
 
-    Raises invalid-argument when the name is unknown or a choice must be made.
+    Raises not-found when the name is unknown, unsupported when there is none.
     """
     able = sorted(name for name, source in sources.items() if kind in source.kinds)
     if named is not None:
         if named in able:
-            return sources[named]
+            return [sources[named]]
         why = f"has no {kind} records" if named in sources else "is not a source"
         raise Problem(
             Slug.NOT_FOUND,
@@ -81,14 +81,23 @@ def source_for(context: Context, sources: Mapping[str, Source], kind: str, named
             value=named,
             next_step=f"Sources with {kind} records: {', '.join(able) or 'none'}.",
         )
-    if len(able) == 1:
-        return sources[able[0]]
     if not able:
         raise Problem(Slug.UNSUPPORTED, f"no source holds {kind} records", next_step="source_list shows what there is.")
+    return [sources[name] for name in able]
+
+
+def source_for(context: Context, sources: Mapping[str, Source], kind: str, named: str | None) -> Source:
+    """The source a call is for: the one it names, else the only one that holds the kind.
+
+    Raises invalid-argument when a choice must be made, and what ``sources_for`` raises.
+    """
+    able = sources_for(context, sources, kind, named)
+    if len(able) == 1:
+        return able[0]
     raise Problem(
         Slug.INVALID_ARGUMENT,
         f"source: several sources hold {kind} records",
         field="source",
-        next_step=f"Pass one of: {', '.join(able)}.",
+        next_step=f"Pass one of: {', '.join(source.name for source in able)}.",
         layer="argument",
     )

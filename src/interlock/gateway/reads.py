@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from interlock.gateway import render
-from interlock.gateway.context import Context, source_for
-from interlock.gateway.cursors import Cursors, question_of
+from interlock.gateway import render, search
+from interlock.gateway.context import Context, source_for, sources_for
+from interlock.gateway.cursors import TOO_LONG, Cursors, question_of
 from interlock.gateway.describe import describe_tool, source_entry, who
 from interlock.gateway.scopes import admits, bounded, not_found, scope_of, shown, visible_fields
 from interlock.gateway.versions import Images
@@ -37,8 +37,16 @@ _SEARCHED = {
 class Reads:
     """Performs read tools."""
 
-    def __init__(self, sources: Mapping[str, Source], judge: Judge, cursors: Cursors, images: Images) -> None:
+    def __init__(
+        self,
+        sources: Mapping[str, Source],
+        judge: Judge,
+        cursors: Cursors,
+        images: Images,
+        joined: search.Joined | None = None,
+    ) -> None:
         self.sources = sources
+        self._joined = joined or search.Joined()
         self._judge = judge
         self._cursors = cursors
         self._images = images
@@ -125,29 +133,91 @@ class Reads:
             detail = f"searches fields that are hidden from you ({', '.join(blind)})"
             raise invalid("text", arguments.text, detail, "Use filter: contains on a field that you may read.")
         query = Query(clauses, arguments.text, sort, None, arguments.limit)
-        return await self._rows(context, kind, scope, query, arguments.source, full=arguments.detail == "full")
+        asked = bool(arguments.sort)
+        return await self._rows(
+            context, kind, scope, query, arguments.source, full=arguments.detail == "full", sort_asked=asked
+        )
 
     async def _rows(
-        self, context: Context, kind: str, scope: Scope, query: Query, named: str | None, *, full: bool = False
+        self,
+        context: Context,
+        kind: str,
+        scope: Scope,
+        query: Query,
+        named: str | None,
+        *,
+        full: bool = False,
+        sort_asked: bool = False,
     ) -> dict[str, Any]:
-        source = source_for(context, self.sources, kind, named)
-        context.source = source
+        """Rows of the source that is named, or of all that hold the kind."""
+        sources = sources_for(context, self.sources, kind, named)
         names = self._names(context, kind, scope)
         if full and names is None:
             names = sorted(visible_fields(scope, kind))
+        query = bounded(query, scope)
+        source = sources[0]
+        if len(sources) > 1 or (sort_asked and not search.sorts(source, kind, query)):
+            return await self._joint(context, kind, scope, query, sources, names, full=full, sort_asked=sort_asked)
+        context.source = source
         question, position = self._go_on(context)
-        found: Found = await source.search(
-            kind, bounded(query, scope), cursor=position, max_age_s=context.given("max_age_s") or 0
-        )
+        found: Found = await source.search(kind, query, cursor=position, max_age_s=context.given("max_age_s") or 0)
         age = max(0, int(context.now - found.observed_at))
+        rows = [(record, age) for record in found.records if admits(scope, record)]
+        data, quality, warned = self._listed(context, kind, scope, rows, names, full=full)
+        page, cut = self._page(context, question, found.cursor, found.truncated)
+        return {
+            "data": data,
+            "quality": quality,
+            "provenance": render.provenance(source.name, found.observed_at, context.now, found.origin),
+            "page": page,
+            "warnings": [*found.warnings, *cut, *warned],
+        }
+
+    async def _joint(
+        self,
+        context: Context,
+        kind: str,
+        scope: Scope,
+        query: Query,
+        sources: Sequence[Source],
+        names: list[str] | None,
+        *,
+        full: bool,
+        sort_asked: bool,
+    ) -> dict[str, Any]:
+        """Rows of several sources as one answer."""
+        asked = search.question(kind, query, FIELDS[kind], sources, usual=not sort_asked)
+        question, positions = self._go_on(context, asked.seal)
+        max_age_s = context.given("max_age_s") or 0
+        joint = await self._joined.page(asked, positions, max_age_s, lambda record: admits(scope, record))
+        joint, cursor = search.fitted(joint, lambda at: self._following(context, question, at))
+        rows = [(record, max(0, int(context.now - observed))) for record, observed in joint.rows]
+        data, quality, warned = self._listed(context, kind, scope, rows, names, full=full)
+        return {
+            "data": data,
+            "quality": quality,
+            "provenance": render.joint_provenance(joint.shares, context.now),
+            "page": {"cursor": cursor, "truncated": joint.truncated},
+            "warnings": [*joint.warnings, *warned],
+        }
+
+    def _listed(
+        self,
+        context: Context,
+        kind: str,
+        scope: Scope,
+        records: Iterable[tuple[dict[str, Any], int]],
+        names: list[str] | None,
+        *,
+        full: bool,
+    ) -> tuple[list[dict[str, Any]], dict[str, Any], list[str]]:
+        """Rows of records inside the scope with their ages, the quality of all together, and warnings."""
         rows: list[dict[str, Any]] = []
         flags: list[dict[str, Any]] = []
         standings: list[str] = []
         unknown: set[str] = set()
         suspicious: list[str] = []
-        for record in found.records:
-            if not admits(scope, record):
-                continue
+        for record, age in records:
             judged = self.judged(context, kind, record)
             self._images.keep(record)
             row = render.row(kind, shown(scope, record), names, judged, age)
@@ -158,28 +228,31 @@ class Reads:
             unknown |= judged.unknown
             if full:
                 flags += [render.flag(flag, scope) for flag in judged.flags]
-        warned = [f"{ref} {_DATA_ONLY}" for ref in suspicious]
-        return {
-            "data": rows,
-            "quality": {
-                "standing": worst(standings),
-                "flags": flags,
-                "unchecked": sorted(unknown),
-                "as_of": times.to_text(context.as_of),
-            },
-            "provenance": render.provenance(source.name, found.observed_at, context.now, found.origin),
-            "page": {"cursor": self._following(context, question, found.cursor), "truncated": found.truncated},
-            "warnings": [*found.warnings, *warned],
+        quality = {
+            "standing": worst(standings),
+            "flags": flags,
+            "unchecked": sorted(unknown),
+            "as_of": times.to_text(context.as_of),
         }
+        return rows, quality, [f"{ref} {_DATA_ONLY}" for ref in suspicious]
 
-    def _go_on(self, context: Context) -> tuple[bytes, Any]:
+    def _go_on(self, context: Context, seal: bytes = b"") -> tuple[bytes, Any]:
         """What a cursor is bound to, and the position the given one stands for."""
-        question = question_of(context.tool.name, context.raw)
+        question = question_of(context.tool.name, context.raw, context.agent.scopes) + seal
         cursor = context.given("cursor")
         return question, self._cursors.read(cursor, context.agent.id, question, context.now) if cursor else None
 
     def _following(self, context: Context, question: bytes, position: Any) -> str | None:
         return None if position is None else self._cursors.sign(position, context.agent.id, question, context.now)
+
+    def _page(
+        self, context: Context, question: bytes, position: Any, truncated: bool
+    ) -> tuple[dict[str, Any], tuple[str, ...]]:
+        """The page part of an envelope, and what to warn of."""
+        cursor = self._following(context, question, position)
+        if cursor is None and position is not None:
+            return {"cursor": None, "truncated": True}, (TOO_LONG,)
+        return {"cursor": cursor, "truncated": truncated}, ()
 
     def _names(self, context: Context, kind: str, scope: Scope) -> list[str] | None:
         asked = context.given("fields")
@@ -198,12 +271,13 @@ class Reads:
         notes = await context.source.journal(
             ref.kind, f"~{fetched.handle}", visibility=frozenset(wanted), cursor=position, limit=arguments.limit
         )
+        page, cut = self._page(context, question, notes.cursor, False)
         suspicious = [e["id"] for e in notes.entries if reads_like_instructions(e["text"])]
         return {
             "data": notes.entries,
             "provenance": render.provenance(context.source.name, notes.observed_at, context.now, "live"),
-            "page": {"cursor": self._following(context, question, notes.cursor), "truncated": False},
-            "warnings": [f"note {note} {_DATA_ONLY}" for note in suspicious],
+            "page": page,
+            "warnings": [*cut, *(f"note {note} {_DATA_ONLY}" for note in suspicious)],
         }
 
     async def _related(self, context: Context) -> dict[str, Any]:
@@ -252,6 +326,7 @@ class Reads:
             end = "object" if needs else "subject"
             link = None if end in link_scope.hidden else relation.get(end)
             entries.append((shown(link_scope, relation), "needs" if needs else "needed_by", link))
+        page, cut = self._page(context, question, found.cursor, found.truncated)
         others = await asyncio.gather(*(other(link) for _, _, link in entries))
         return {
             "data": [
@@ -265,8 +340,8 @@ class Reads:
             ],
             "quality": render.quality(judged, context.as_of, ci_scope),
             "provenance": render.provenance(source.name, found.observed_at, context.now, found.origin),
-            "page": {"cursor": self._following(context, question, found.cursor), "truncated": found.truncated},
-            "warnings": list(dict.fromkeys(warnings)),
+            "page": page,
+            "warnings": [*dict.fromkeys(warnings), *cut],
         }
 
     async def _directory(self, context: Context) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from interlock.gateway.runs import Share
 from interlock.governance.decide import Reason
 from interlock.principals.models import Scope
 from interlock.quality.judge import Flag, Judged
@@ -145,7 +146,7 @@ def instruction_warnings(kind: str, record: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def provenance(source: str, observed_at: float, now: float, origin: str) -> dict[str, Any]:
+def provenance(source: str | None, observed_at: float, now: float, origin: str) -> dict[str, Any]:
     """Where the data came from and its age in whole seconds."""
     return {
         "source": source,
@@ -153,6 +154,25 @@ def provenance(source: str, observed_at: float, now: float, origin: str) -> dict
         "age_s": max(0, int(now - observed_at)),
         "origin": origin,
     }
+
+
+def joint_provenance(shares: Sequence[Share], now: float) -> dict[str, Any]:
+    """Provenance of a joined answer: as old as the oldest part of it; ``sources`` says what each source gave."""
+    seen = [share for share in shares if share.observed_at is not None]
+    oldest = min(seen, key=lambda share: share.observed_at or 0.0, default=None)
+    at = now if oldest is None or oldest.observed_at is None else oldest.observed_at
+    told = provenance(shares[0].source if len(shares) == 1 else None, at, now, (oldest and oldest.origin) or "live")
+    told["sources"] = [
+        {
+            "source": share.source,
+            "outcome": share.outcome,
+            "rows": share.rows,
+            "reason": share.reason,
+            "age_s": None if share.observed_at is None else max(0, int(now - share.observed_at)),
+        }
+        for share in shares
+    ]
+    return told
 
 
 def gateway_provenance(now: float) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from interlock.gateway.prepare import Preparer
 from interlock.gateway.reads import Reads
 from interlock.gateway.receipts import denied
 from interlock.gateway.sameness import Sameness
+from interlock.gateway.search import Joined
 from interlock.gateway.settle import Settling
 from interlock.gateway.taxonomies import Taxonomies
 from interlock.gateway.tickets import Tickets
@@ -116,7 +117,9 @@ async def open_runtime(
         journal = Journal(state.db)
         images = Images()
         trail = Trail(ledger, versions, committed_reads=config.ledger.reads == "committed")
-        reads = Reads(sources, judge, Cursors(_cursor_key(config.state)), images)
+        joined = Joined(config.search.patience_s)
+        stack.push_async_callback(joined.close)
+        reads = Reads(sources, judge, Cursors(_cursor_key(config.state)), images, joined)
         Tickets(reads)
         Changes(reads)
         Ordering(reads)

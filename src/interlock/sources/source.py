@@ -92,6 +92,7 @@ class Source:
         self._line = Line(facts.name, config.limits, config.timeout_s, clock, telemetry, sleep=sleep)
         cache = config.cache
         self._cache = SourceCache(clock, ttl_s=cache.ttl_s, entries=cache.entries, kinds=cache.kinds)
+        self.scan_limit = config.scan_limit
         self._bounds = searching.Bounds(rows=config.scan_limit, seconds=config.timeout_s)
         self._reads: Flights[Fetched] = Flights(clock)
         self._searches: Flights[Found] = Flights(clock)
@@ -189,6 +190,10 @@ class Source:
             return found
 
         return await self._searches.join((kind, question), since, ask)
+
+    def plan(self, kind: str, query: Query) -> Plan:
+        """How the source would be asked; nothing is sent."""
+        return self._mapping(kind).plan(query)
 
     async def _search(self, kind: str, mapping: MappingPort, query: Query, cursor: Any) -> Found:
         self._miss.inc()

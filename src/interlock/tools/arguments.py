@@ -37,7 +37,7 @@ def _whole(value: Any) -> Any:
 WHOLE = BeforeValidator(_whole)  # stands last: a validator before the bounds would hide them from the schema
 
 SourceName = Annotated[str | None, Field(max_length=32, description="One source; source_list names them.")]
-Cursor = Annotated[str | None, Field(min_length=1, max_length=2048, description="From page.cursor of the last answer.")]
+Cursor = Annotated[str | None, Field(min_length=1, max_length=512, description="From page.cursor of the last answer.")]
 MaxAge = Annotated[
     int, Field(ge=0, le=86_400, description="Accept a cached answer up to this many seconds old; 0 is live."), WHOLE
 ]

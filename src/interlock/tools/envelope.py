@@ -33,19 +33,33 @@ class Quality(Contract):
     as_of: str = Field(pattern=INSTANT, description="The moment quality was judged at.")
 
 
-class Provenance(Contract):
-    """Where the answer came from, and how old it is."""
+class SourceShare(Contract):
+    """What one source gave to a joined answer."""
 
-    source: str | None
+    source: str
+    outcome: Literal["answered", "partial", "left_out", "failed", "late"] = Field(
+        description="Of all but answered rows are missing; reason says why."
+    )
+    rows: int = Field(ge=0, description="Rows of this page.")
+    reason: str | None = None
+    age_s: int | None = Field(default=None, ge=0)
+
+
+class Provenance(Contract):
+    """Where the answer came from, and how old it is; a joined answer is as old as the oldest part of it."""
+
+    source: str | None = Field(description="null: the gateway itself, or several sources.")
     observed_at: str | None = Field(default=None, pattern=INSTANT)
     age_s: int = Field(ge=0)
     origin: Literal["live", "cache", "snapshot", "gateway"]
+    sources: list[SourceShare] = Field(default=[], description="Of a joined answer: each source that holds the kind.")
 
 
 class PageInfo(Contract):
-    """``cursor`` null is the end; ``truncated`` means a bound was met before the end."""
+    """``cursor`` null is the end; ``truncated`` means that rows may be missing: a bound was met before the end, or
+    a source of a joined answer did not give all of its rows."""
 
-    cursor: str | None
+    cursor: str | None = Field(max_length=512)
     truncated: bool = False
 
 
