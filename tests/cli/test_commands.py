@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -219,6 +220,21 @@ class TestContractsAndChecks:
         assert done.code == 1
         assert "v0/openapi.json" in done.err
         assert file.read_text() == "{}"
+
+    def test_a_difference_that_breaks_is_told_and_fails(self, shell: Shell) -> None:
+        shell.ok("contracts", "export", "out")
+        old = shell.folder / "out" / "v0"
+        assert shell.ok("contracts", "diff", str(old), str(old)) == "0 breaking, 0 compatible changes\n"
+        new = shell.folder / "new"
+        shutil.copytree(old, new)
+        (new / "tools" / "whoami.json").unlink()
+        done = shell.run("contracts", "diff", str(old), str(new))
+        assert done.code == 1
+        assert "BREAKS reader  tools/whoami.json" in done.out
+        report = orjson.loads(shell.run("contracts", "diff", str(old), str(new), "--json").out)
+        assert report["breaking"] == 1
+        assert report["findings"][0]["file"] == "tools/whoami.json"
+        assert "Versions: v" in shell.run("contracts", "diff", "v99", str(new)).err
 
     def test_checks(self, shell: Shell) -> None:
         listed = shell.ok("checks", "list")

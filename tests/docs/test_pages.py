@@ -262,7 +262,7 @@ def test_the_outsiders_check_is_the_one_of_the_ledger() -> None:
 
 
 def test_exporting_contracts_leaves_the_folders_own_page(tmp_path: Path) -> None:
-    from interlock.tools.contracts import export
+    from interlock.tools.publishing import export
 
     (tmp_path / "README.md").write_text(text("contracts/README.md"))
     export(tmp_path)

@@ -146,36 +146,6 @@ class MappingSpec:
     soap: SoapKind | None = None
 
 
-def merge(base: Any, overlay: Mapping[str, Any]) -> Any:
-    """The file with a site's changes: fields and code words replaced one by one, ``None`` removes."""
-    merged = dict(base) if isinstance(base, Mapping) else {}
-    for key, value in overlay.items():
-        if value is None:
-            merged.pop(key, None)
-        elif key in ("fields", "write", "always") and isinstance(value, Mapping):
-            merged[key] = _entries(merged.get(key), value)
-        elif key == "parts" and isinstance(value, Mapping):
-            parts = dict(merged.get(key) or {})
-            changed = {name: None if part is None else merge(parts.get(name), part) for name, part in value.items()}
-            merged[key] = _entries(parts, changed)
-        elif key in ("codes", "soap") and isinstance(value, Mapping):
-            tables = dict(merged.get(key) or {})
-            for table, words in value.items():
-                if words is None:
-                    tables.pop(table, None)
-                else:
-                    tables[table] = _entries(tables.get(table), words) if isinstance(words, Mapping) else words
-            merged[key] = tables
-        else:
-            merged[key] = value
-    return merged
-
-
-def _entries(base: Any, changes: Mapping[Any, Any]) -> dict[Any, Any]:
-    merged = {**(base or {}), **changes}
-    return {key: value for key, value in merged.items() if value is not None}
-
-
 def read_mapping(
     document: Document, manifest: Manifest, keyed_by_handle: frozenset[str], named: str = ""
 ) -> MappingSpec:

@@ -8,11 +8,13 @@ from typing import Annotated, Any
 import orjson
 import typer
 
+from interlock.cli import conformance
 from interlock.cli.options import AsJson, print_json, print_table
 from interlock.places import place
 from interlock.records.problems import Problem, invalid
 
 app = typer.Typer(help="Adapters: what there is, and trying one.", no_args_is_help=True)
+app.command("check")(conformance.check)
 Folders = Annotated[list[Path] | None, typer.Option("--folder", help="A further folder with adapters; repeatable.")]
 
 

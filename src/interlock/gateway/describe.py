@@ -12,29 +12,7 @@ from interlock.records.filters import AnyOf, Filter
 from interlock.records.problems import Problem, Slug
 from interlock.sources.source import Source
 from interlock.tools.catalogue import BY_NAME, GENERAL
-from interlock.tools.contracts import input_schema, output_schema
-
-_READ_ERRORS = (
-    "invalid-argument",
-    "not-found",
-    "ambiguous-ref",
-    "unauthenticated",
-    "refused",
-    "unsupported",
-    "rate-limited",
-    "too-large",
-    "source-unavailable",
-    "source-denied",
-    "source-fault",
-)
-_WRITE_ERRORS = (
-    *_READ_ERRORS,
-    "version-conflict",
-    "wrong-state",
-    "unmapped-value",
-    "idempotency-mismatch",
-    "source-rejected",
-)
+from interlock.tools.contracts import errors_of, input_schema, output_schema
 
 
 def usable(agent: Agent) -> tuple[str, ...]:
@@ -102,7 +80,7 @@ def describe_tool(name: str, agent: Agent, judge: Judge) -> dict[str, Any]:
         "effect": tool.effect,
         "input": input_schema(name),
         "output": output_schema(name),
-        "errors": list(_READ_ERRORS if tool.reads else _WRITE_ERRORS),
+        "errors": list(errors_of(tool)),
         "gates": gates,
     }
 

@@ -10,6 +10,7 @@ from typing import Any
 from interlock.adapterkit.connection import connect
 from interlock.adapterkit.loader import open_adapter
 from interlock.adapterkit.product import compile_product
+from interlock.adapterkit.wire import Transport
 from interlock.clock import Clock
 from interlock.config import Auth, Config, ConfigError, SourceConfig, available_adapters, secrets_in
 from interlock.places import place
@@ -75,25 +76,24 @@ def build_source(
     telemetry: Telemetry,
     *,
     cache: Path | None = None,
+    wire: Callable[[Transport], Transport] | None = None,
 ) -> Source:
-    """One source; nothing is sent yet. ``cache`` is a folder for what its adapter compiles once.
+    """One source; nothing is sent yet. ``cache`` is a folder for what its adapter compiles once; ``wire`` puts
+    something between the source and its transport.
 
     Raises Problem: the mapping, an overlay or a setting is at fault.
     """
     basic = config.auth.basic
     if basic is not None:
         telemetry.log.scrubber.learn(basic.password.get_secret_value(), basic.username)
-    settings = {
-        **config.settings,
-        "base_url": config.base_url,
-        "time_zone": config.time_zone,
-        "environment": config.environment,
-    }
-    product = compile_product(folder, source=name, settings=settings, overlay=config.mapping)
+    settings = settings_of(config)
+    product = compile_product(folder, source=name, settings=settings, overlay=config.mapping, overlays=config.overlays)
     manifest = product.manifest
     _check_auth(name, config.auth, manifest.auth)
     transport = manifest.transport
     session = None if transport.protocol == "file" else connect(config, clock, transport.login)
+    if session is not None and wire is not None:
+        session.transport = wire(session.transport)
     login = basic if transport.login == "envelope" else None
     adapter = open_adapter(folder, product, session, settings, clock, login=login, cache=cache)
     write = manifest.write
@@ -110,6 +110,16 @@ def build_source(
         capabilities=manifest.capabilities.model_dump(),
     )
     return Source(facts, config, adapter, product.mappings, clock, telemetry)
+
+
+def settings_of(config: SourceConfig) -> dict[str, Any]:
+    """What an adapter and its templates may know of a source."""
+    return {
+        **config.settings,
+        "base_url": config.base_url,
+        "time_zone": config.time_zone,
+        "environment": config.environment,
+    }
 
 
 def _check_auth(name: str, auth: Auth, taken: tuple[str, ...]) -> None:

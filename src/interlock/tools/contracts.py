@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -13,12 +12,43 @@ from pydantic import Field as PydanticField
 
 from interlock.records.fields import OPERATORS
 from interlock.records.kinds import MODELS
+from interlock.records.problems import RETRYABLE, STATUS
 from interlock.tools.catalogue import BY_NAME, TOOLS, Tool
 from interlock.tools.envelope import SHORT, PageInfo, Preview, ProblemOut, Provenance, Quality, Receipt
 from interlock.tools.filterschema import FIELD_NAMES
 
 VERSION = "v0"
+"""The version that is published. All but v0 are frozen: they only ever gain what breaks nothing."""
+
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+_READ_ERRORS = (
+    "invalid-argument",
+    "not-found",
+    "ambiguous-ref",
+    "unauthenticated",
+    "refused",
+    "unsupported",
+    "rate-limited",
+    "too-large",
+    "source-unavailable",
+    "source-denied",
+    "source-fault",
+)
+_WRITE_ERRORS = (
+    *_READ_ERRORS,
+    "version-conflict",
+    "wrong-state",
+    "unmapped-value",
+    "idempotency-mismatch",
+    "source-rejected",
+)
+
+
+def errors_of(tool: Tool) -> tuple[str, ...]:
+    """Slugs of the problems a call of this tool can end in."""
+    return _READ_ERRORS if tool.reads else _WRITE_ERRORS
 
 
 @cache
@@ -157,8 +187,8 @@ def _without_maps(schema: dict[str, Any], name: str) -> dict[str, Any]:
     return schema
 
 
-def documents() -> dict[str, bytes]:
-    """Every contract file of this version by its path below ``contracts/``."""
+def documents(version: str = VERSION) -> dict[str, bytes]:
+    """Every contract file by its path below ``contracts/``."""
     found: dict[str, Any] = {}
     for kind in MODELS:
         found[f"records/{kind}.json"] = record_schema(kind)
@@ -168,31 +198,16 @@ def documents() -> dict[str, bytes]:
             "title": tool.title,
             "description": tool.description,
             "effect": tool.effect,
+            "errors": list(errors_of(tool)),
             "input": {"$schema": DIALECT, **input_schema(tool.name)},
             "output": {"$schema": DIALECT, **output_schema(tool.name)},
         }
-    found["problem.json"] = {"$schema": DIALECT, **_tidy(ProblemOut.model_json_schema())}
+    slugs = {str(slug): {"status": status, "retryable": slug in RETRYABLE} for slug, status in STATUS.items()}
+    found["problem.json"] = {"$schema": DIALECT, **_tidy(ProblemOut.model_json_schema()), "x-slugs": slugs}
     found["mcp-tools.json"] = {"tools": [listed(tool) for tool in TOOLS]}
     found["functions-strict.json"] = [strict(tool.name) for tool in TOOLS]
     options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE  # in the order of the models, which models read
-    return {f"{VERSION}/{path}": orjson.dumps(body, option=options) for path, body in found.items()}
-
-
-def export(folder: Path, extra: dict[str, bytes] | None = None) -> list[str]:
-    """Write the contracts below ``folder``; files no longer published are removed. Returns paths that changed."""
-    wanted = documents() | (extra or {})
-    changed = []
-    for path, body in wanted.items():
-        target = folder / path
-        if not target.exists() or target.read_bytes() != body:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(body)
-            changed.append(path)
-    for old in (folder / VERSION).rglob("*.json"):
-        if str(old.relative_to(folder)) not in wanted:
-            old.unlink()
-            changed.append(str(old.relative_to(folder)))
-    return sorted(changed)
+    return {f"{version}/{path}": orjson.dumps(body, option=options) for path, body in found.items()}
 
 
 def _tidy(schema: Any) -> Any:
