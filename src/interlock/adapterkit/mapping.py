@@ -17,6 +17,7 @@ from interlock.adapterkit.encode import (
     part_and_handle,
     ref_of,
     turn,
+    writes_key,
 )
 from interlock.adapterkit.manifest import Manifest
 from interlock.adapterkit.mappingspec import FieldSpec, MappingSpec
@@ -46,6 +47,7 @@ class FieldUse:
     creatable: bool
     sortable: bool
     operators: tuple[str, ...]
+    by_key: bool = False  # a reference that is written by the readable key, not by the handle
 
     @property
     def filterable(self) -> bool:
@@ -279,6 +281,7 @@ def build_mapping(spec: MappingSpec, manifest: Manifest, source: str, settings: 
             creatable=each.create is not None,
             sortable=name in planner.order or (manifest.query.style == "rows" and each.field.sortable),
             operators=planner.pushes(each),
+            by_key=each.field.type == "ref" and writes_key(each),
         )
     mapping = Mapping(
         spec=spec,

@@ -289,6 +289,11 @@ class Source:
         fields = self._mapping(kind).fields
         return frozenset(name for name, use in fields.items() if use.writable or use.creatable)
 
+    def by_key(self, kind: str, field: str) -> bool:
+        """Whether the source writes a reference by its readable key, where others write the handle."""
+        use = self._mapping(kind).fields.get(field)
+        return use is not None and use.by_key
+
     def missing(self, kind: str, after: Mapping[str, Any]) -> list[str]:
         """Fields the source demands of a record that will look like ``after``, and that it lacks."""
         return self._mapping(kind).require(after)
