@@ -118,7 +118,7 @@ async def test_clocks_of_others_are_never_told() -> None:
         ]
         snow.mock.store.load({"task_sla": rows})
         (clock,) = await snow.adapter.slas("incident", TASK)
-        assert (clock.stage, clock.breached, clock.percentage, clock.due_at) == ("paused", None, 12.5, None)
+        assert (clock.stage, clock.breached, clock.percentage, clock.due_at) == ("paused", False, 12.5, None)
 
 
 async def test_a_file_is_read_whole_or_not_at_all() -> None:
