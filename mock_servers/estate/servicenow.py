@@ -367,6 +367,7 @@ def _incident(incident: Incident, users: dict[str, str], own: str) -> Row:
         "company": own,
         "parent": "",
         "parent_incident": incident.parent or "",
+        "problem_id": "",
         "rfc": "",
         "caused_by": "",
         "resolved_at": when(incident.resolved_at),
