@@ -272,7 +272,7 @@ class TestAdapters:
             (["servicenov"], "servicenow"),
             (["servicenow", "--native", "{"], "not JSON"),
             (["servicenow", "--native", "[]"], "not a JSON object"),
-            (["servicenow", "--kind", "change"], "incident"),
+            (["servicenow", "--kind", "article_of_nobody"], "incident"),
             (["servicenow", "--filter", '[{"field":"stat","value":"new"}]'], "state"),
         ],
     )
