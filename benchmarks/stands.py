@@ -57,9 +57,13 @@ def prepare(
     tools: Iterable[str] = ("incident_get",),
     reads: str = "queued",
     source: Mapping[str, Any] | None = None,
+    more: Mapping[str, str] | None = None,
     read: Mapping[str, Any] | None = None,
 ) -> Stand:
-    """Write configuration and agents of a gateway. All is default but the limits, which would be the measure."""
+    """Write configuration and agents of a gateway. All is default but the limits, which would be the measure.
+
+    ``more``: further sources like the first, by name, with their addresses.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     entry: dict[str, Any] = {
         "adapter": "servicenow",
@@ -73,7 +77,7 @@ def prepare(
     config = {
         "state": "state",
         "listen": {"port": port},
-        "sources": {"snow": entry},
+        "sources": {"snow": entry, **{name: {**entry, "base_url": url} for name, url in (more or {}).items()}},
         "quality": {"profile": "profile.yaml"},
         "ledger": {"reads": reads},
     }

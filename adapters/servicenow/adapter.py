@@ -12,7 +12,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from interlock.adapterkit.native import Native, NativeNote, NativeWrite, Page, Plan, Written
-from interlock.adapterkit.offers import CatalogItem, NativeApproval, OrderItem
+from interlock.adapterkit.offers import (
+    CatalogItem,
+    NativeApproval,
+    NativeAttachment,
+    NativeConflict,
+    NativeSla,
+    OrderItem,
+)
 from interlock.adapterkit.outcome import BROKEN
 from interlock.adapterkit.paging import stuck
 from interlock.adapterkit.rest import ODD, Clock, CompiledProduct, RestAdapter, Session, Text, encoded, plain, same
@@ -22,10 +29,12 @@ from interlock.records.taxonomy import Choice
 
 from .approvals import Approvals
 from .catalogue import Catalogue
+from .changes import Changes
 from .dictionary import TABLE, Dictionary
 from .ire import CiWrites
 from .journal import DATE, Journal
 from .plain_text import plain_text
+from .ticket_parts import TicketParts
 
 _READ = {
     "sysparm_display_value": "all",  # value and label of every field, in one shape
@@ -75,11 +84,14 @@ class ServiceNowAdapter(RestAdapter):
         self.entities = {mapping.spec.entity: kind for kind, mapping in product.mappings.items()}
         self._cis = CiWrites(self)
         self._catalogue = Catalogue(self)
+        self._changes = Changes(self)
+        self._parts = TicketParts(self)
         self._approvals = Approvals(self)
         self._writers: Mapping[str, Callable[[NativeWrite], Awaitable[Written]]] = {
             "ci": self._cis.write,
             "relationship": self._cis.relate,
             "request": self._catalogue.order,
+            "change": self._changes.write,
         }
         self._shown: Mapping[str, Callable[[Native], Native]] = {"ci": self._cis.shown, "article": _article}
         self._max = self.manifest.paging.size.max
@@ -328,6 +340,21 @@ class ServiceNowAdapter(RestAdapter):
 
     async def catalog_item(self, id: str) -> CatalogItem:  # noqa: A002 - the word of the offer
         return await self._catalogue.item(id)
+
+    async def next_states(self, kind: str, handle: str) -> list[str]:
+        return await self._changes.next_states(kind, handle)
+
+    async def conflicts(self, kind: str, handle: str) -> tuple[str | None, list[NativeConflict]]:
+        return await self._changes.conflicts(kind, handle)
+
+    async def slas(self, kind: str, handle: str) -> list[NativeSla]:
+        return await self._parts.slas(kind, handle)
+
+    async def attachments(self, kind: str, handle: str) -> list[NativeAttachment]:
+        return await self._parts.attachments(kind, handle)
+
+    async def attachment(self, kind: str, handle: str, id: str, most: int) -> bytes:  # noqa: A002 - the word of the offer
+        return await self._parts.attachment(kind, handle, id, most)
 
     async def order_items(self, handle: str) -> list[OrderItem]:
         return await self._catalogue.lines(handle)

@@ -5,6 +5,7 @@ Plain data in canonical words. Ages are seconds.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 DAY = 86_400
@@ -138,8 +139,11 @@ def max_age(cls: str) -> int | None:
     return MAX_AGE_S.get(cls, DEFAULT_MAX_AGE_S)
 
 
-def profile(source: str) -> dict[str, Any]:
-    """The same as a quality profile for the source of this name: what to merge over the product's default."""
+def profile(source: str, stored: Callable[[str], str] = str) -> dict[str, Any]:
+    """The same as a quality profile for the source of this name: what to merge over the product's default.
+
+    ``stored`` is how its product keeps a category: ``label`` where it keeps what people see.
+    """
     levels = ("high", "medium", "low")
     return {
         "ci": {
@@ -152,8 +156,8 @@ def profile(source: str) -> dict[str, Any]:
             "priority": {impact: {urgency: MATRIX[impact, urgency] for urgency in levels} for impact in levels},
             "sources": {
                 source: {
-                    "categories": list(TAXONOMY),
-                    "pairs": {category: list(values) for category, values in TAXONOMY.items()},
+                    "categories": [stored(category) for category in TAXONOMY],
+                    "pairs": {stored(name): [stored(each) for each in values] for name, values in TAXONOMY.items()},
                     "subcategory_required": SUBCATEGORY_REQUIRED,
                 }
             },

@@ -24,18 +24,8 @@ TRANSITIONS: dict[str, dict[str, frozenset[str]]] = {
         "7": frozenset(),
         "8": frozenset(),
     },
-    "change_request": {
-        "-5": frozenset({"-4", "-3", "-2", "4"}),
-        "-4": frozenset({"-5", "-3", "4"}),
-        "-3": frozenset({"-5", "-2", "4"}),
-        "-2": frozenset({"-5", "-1", "4"}),
-        "-1": frozenset({"0", "4"}),
-        "0": frozenset({"-1", "3"}),
-        "3": frozenset(),
-        "4": frozenset(),
-    },
 }
-_MODEL_NAMES = {"incident": "Incident State Model", "change_request": "Change Model: Check State Transition"}
+_MODEL_NAMES = {"incident": "Incident State Model"}
 
 
 def set_priority(row: Row, matrix: Mapping[str, str]) -> None:

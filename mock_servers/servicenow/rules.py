@@ -9,6 +9,7 @@ import random
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from mock_servers.servicenow import change_rules
 from mock_servers.servicenow.accounts import Caller
 from mock_servers.servicenow.answers import failed, not_found
 from mock_servers.servicenow.clock import InstanceClock
@@ -72,6 +73,7 @@ class Writer:
             row.setdefault("opened_by", caller.sys_id)
         if "incident" in self._store.schema.chain(table):
             on_insert(row, values, now, caller.sys_id)
+        change_rules.on_insert(self._store.schema.chain(table), row, values)
         self._finish(table, row, {}, notes)
         self._store.put(row.get("sys_class_name", table), row)
         self._write_notes(table, row, notes, caller, now)
@@ -93,6 +95,8 @@ class Writer:
         row.update(changes)
         if "task" in self._store.schema.chain(holder):
             on_update(row, before, changes, notes, now, caller.sys_id)
+        if "change_request" in self._store.schema.chain(holder):
+            change_rules.enter_state(row, before, now, caller.sys_id)
         self._finish(holder, row, before, notes)
         row["sys_updated_on"], row["sys_updated_by"] = now, caller.name
         row["sys_mod_count"] = str(int(before.get("sys_mod_count") or 0) + 1)
@@ -151,6 +155,10 @@ class Writer:
             set_priority(row, self._switches.priority_matrix)
         if self._switches.state_model:
             check_transition(chain, row, before)
+            if "change_request" in chain:
+                change_rules.check_change(row, before)
+            if "problem" in chain:
+                change_rules.check_problem(row, before)
         if self._switches.data_policy and "incident" in chain:
             omitted = self._store.omitted.get("incident", frozenset())
             check_data_policy(row, before, notes, omitted)

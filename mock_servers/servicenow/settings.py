@@ -83,8 +83,11 @@ class Switches:
     """Checking out a cart shows the order; submitting it makes it."""
     request_for_others: bool = True
     """An order may name somebody else as the one it is for."""
+    conflict_polls: int = 1
+    """So often a check for conflicts of a change says "In progress" before it is done."""
     max_url: int = 16_384
     max_body: int = 10_485_760
+    max_attachment: int = 1_073_741_824
     token_seconds: int = 1800
 
     def change(self, **values: Any) -> None:

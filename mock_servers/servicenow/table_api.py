@@ -83,7 +83,7 @@ class TableApi:
     def one(self, request: Request, table: str, sys_id: str) -> Answer:
         self.check_table(table, request.caller)
         row = self._store.get(table, sys_id)
-        if row is None or not self._readable(table, [row], request.caller):
+        if row is None or not self.readable(table, [row], request.caller):
             raise not_found()
         return self._answer(200, request, self._show(row, table, self.view(request)))
 
@@ -98,7 +98,7 @@ class TableApi:
                 self._random.shuffle(page)
             else:
                 page = self._random.sample(found, len(page))
-        rows = self._readable(table, page, request.caller)
+        rows = self.readable(table, page, request.caller)
         if request.version == "v1" and not found:
             raise not_found()
         headers: list[tuple[str, str]] = []
@@ -154,7 +154,7 @@ class TableApi:
         labels = self._store.labels(table, name)
         return next((v for v, label in labels.items() if label.lower() == value.lower()), value)
 
-    def _readable(self, table: str, rows: list[Row], caller: Caller) -> list[Row]:
+    def readable(self, table: str, rows: list[Row], caller: Caller) -> list[Row]:
         """Rows that row ACLs let the caller see. They are applied after the limit: pages come short."""
         if caller.is_admin or not self._switches.row_acl:
             return rows
@@ -188,7 +188,7 @@ class TableApi:
 
     def _check_writable(self, table: str, sys_id: str, caller: Caller) -> None:
         row = self._store.get(table, sys_id)
-        if row is None or not self._readable(table, [row], caller):
+        if row is None or not self.readable(table, [row], caller):
             raise not_found()
 
     # -- showing ------------------------------------------------------------------------------------

@@ -283,6 +283,8 @@ def test_the_page_on_the_language_tells_every_key_and_its_overlay_compiles():
     keys = [info.alias or name for part in (FieldPart, MappingPart) for name, info in part.model_fields.items()]
     assert told == set(keys)
     [example] = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
-    overlay = parse_yaml(example, "docs/mapping.md").data["mapping"]
+    changes = parse_yaml(example, "docs/mapping.md").data
+    assert changes.pop("extends") == "servicenow/incident"
+    overlay = {"incident": changes}
     product = compile_product(place("adapters") / "servicenow", source="snow", overlay=overlay)
     assert product.mappings["incident"].decode({"number": "1", "state": "10"})["state"] == "on_hold"

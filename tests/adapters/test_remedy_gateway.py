@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mock_servers.estate import Size, generate
-from mock_servers.estate.assumptions import DEFAULT_AS_OF, profile
+from mock_servers.estate.assumptions import DEFAULT_AS_OF, label, profile
 from mock_servers.estate.stories import SCOPE_GROUPS, stories
 from mock_servers.remedy.from_estate import entries, incident_number
 from mock_servers.remedy.server import MockRemedy
@@ -47,7 +47,7 @@ async def test_triage_story(tmp_path: Path) -> None:
             "auth": {"basic": {"username": "integration", "password": "integration"}},
             "settings": {"server": "arserver"},
         }
-        config = config_for({"rem": source}, tmp_path / "state", times.to_text(estate.as_of), profile("rem"))
+        config = config_for({"rem": source}, tmp_path / "state", times.to_text(estate.as_of), profile("rem", label))
         async with opened(config) as desk:
             groups = ", ".join(f'"rem:group:{name}"' for name in SCOPE_GROUPS)
             await _play(desk, desk.agent(AGENT.replace("GROUPS", groups)), numbers, mock)

@@ -188,6 +188,15 @@ class TestLedger:
         assert orjson.loads(shell.ok("ledger", "verify", "--json"))["ok"] is True
         assert "5 entries" in shell.ok("ledger", "verify", "--state", "state")
 
+    def test_exported_as_lines(self, shell: Shell) -> None:
+        self._filled(shell)
+        found = [orjson.loads(line) for line in shell.ok("ledger", "export").splitlines()]
+        assert [entry["seq"] for entry in found] == [1, 2, 3, 4, 5]
+        assert [entry["prev"] for entry in found[1:]] == [entry["hash"] for entry in found[:-1]]
+        assert "arguments" not in found[0]
+        (last,) = shell.ok("ledger", "export", "--after", "4", "--payloads").splitlines()
+        assert orjson.loads(last) == {**found[-1], "arguments": None, "answer": None}
+
     @pytest.mark.parametrize(
         "damage",
         [

@@ -60,6 +60,9 @@ class OfferingSource(FakeSource):
                  planned_start_at=self.day(9), planned_end_at=self.day(10))  # fmt: skip
         self.add("hPRB1", "snow:problem:PRB1", title="leak", state="assess", known_error=True, ci=web01)
 
+    def by_key(self, kind: str, field: str) -> bool:
+        return False
+
     def writable(self, kind: str) -> frozenset[str]:
         return super().writable(kind) | ({"attested_at"} if kind == "ci" else set())
 

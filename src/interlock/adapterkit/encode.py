@@ -146,7 +146,12 @@ def ref_of(each: FieldSpec, value: Any) -> Ref:
 
 def needs_handle(each: FieldSpec, ref: Ref) -> bool:
     """Whether a ref must be looked up before it can be written."""
-    return ref.handle is None and not each.plain_key and not (each.key is not None and each.key == each.read)
+    return ref.handle is None and not each.plain_key and not writes_key(each)
+
+
+def writes_key(each: FieldSpec) -> bool:
+    """Whether the column holds the readable key of the record it names, not its handle."""
+    return each.key is not None and each.key == each.read and not each.plain_key
 
 
 def _handle(each: FieldSpec, source: str, value: Any, handles: Mapping[str, str]) -> str:
@@ -155,6 +160,11 @@ def _handle(each: FieldSpec, source: str, value: Any, handles: Mapping[str, str]
         raise invalid(
             each.name, str(ref), f"is a record of {ref.source}, but this is {source}", f"Pass a ref of {source}."
         )
+    if ref.handle is not None and writes_key(each):
+        raise invalid(
+            each.name, str(ref), "names a record by its handle, but this source writes its readable key",
+            f"Pass a {ref.kind} that has one; a {ref.kind} without cannot be named there.",
+        )  # fmt: skip
     if not needs_handle(each, ref):
         return ref.handle or ref.key
     found = handles.get(str(ref))

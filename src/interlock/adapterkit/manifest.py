@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from interlock.adapterkit.soap.declaration import SoapHabits
-from interlock.adapterkit.yamlfile import MappingError, Part, read_yaml
+from interlock.adapterkit.yamlfile import Document, MappingError, Part, read_yaml
 from interlock.records.problems import Reached, Slug
 
 
@@ -275,9 +275,14 @@ class Manifest(Part):
     soap: SoapHabits | None = None
 
 
-def load_manifest(folder: Path) -> Manifest:
-    """Read ``adapter.yaml`` of an adapter's folder. Raises MappingError with file, line and nearest key."""
+def read_manifest(folder: Path) -> Document:
+    """``adapter.yaml`` of an adapter's folder, unchecked. Raises MappingError."""
     document = read_yaml(folder / "adapter.yaml")
     if not isinstance(document.data, dict):
         raise MappingError(document.file, (), "must hold keys and values")
-    return Manifest.load(document)
+    return document
+
+
+def load_manifest(folder: Path) -> Manifest:
+    """Read and check ``adapter.yaml``. Raises MappingError with file, line and nearest key."""
+    return Manifest.load(read_manifest(folder))

@@ -17,12 +17,13 @@ from interlock.adapterkit.encode import (
     part_and_handle,
     ref_of,
     turn,
+    writes_key,
 )
 from interlock.adapterkit.manifest import Manifest
 from interlock.adapterkit.mappingspec import FieldSpec, MappingSpec
 from interlock.adapterkit.native import Native, Plan
 from interlock.adapterkit.plan import SEARCHED, Planner
-from interlock.records.fields import UNMAPPED, FieldType
+from interlock.records.fields import EXT, UNMAPPED, Field, FieldType
 from interlock.records.filters import Query, fold
 from interlock.records.kinds import FIELDS
 from interlock.records.problems import invalid
@@ -46,6 +47,7 @@ class FieldUse:
     creatable: bool
     sortable: bool
     operators: tuple[str, ...]
+    by_key: bool = False  # a reference that is written by the readable key, not by the handle
 
     @property
     def filterable(self) -> bool:
@@ -96,6 +98,11 @@ class Mapping:
         """Fields that the source empties by itself when another one changes."""
         return self.spec.clears
 
+    @property
+    def ext(self) -> dict[str, Field]:
+        """Fields that the contract does not know, by name."""
+        return {name: each.field for name, each in self.spec.fields.items() if name.startswith(EXT)}
+
     def columns(self, fields: Iterable[str] | None = None) -> tuple[str, ...]:
         """Native columns to ask for: those of the fields (all when None), of the ref and the version.
 
@@ -117,7 +124,9 @@ class Mapping:
         inverse = self.spec.inverse
         asked = list(self._columns if wanted is None else wanted)
         for name in asked:
-            if name not in FIELDS[self.kind] and name not in ("ref", "native", "ext"):
+            if name == "ext":
+                asked += [each for each in self._columns if each.startswith(EXT) and each not in asked]
+            elif name not in FIELDS[self.kind] and name not in ("ref", "native") and not name.startswith(EXT):
                 raise invalid(
                     "fields", name, f"is not a field of {self.kind}", f"Known: {', '.join(FIELDS[self.kind])}."
                 )
@@ -279,6 +288,7 @@ def build_mapping(spec: MappingSpec, manifest: Manifest, source: str, settings: 
             creatable=each.create is not None,
             sortable=name in planner.order or (manifest.query.style == "rows" and each.field.sortable),
             operators=planner.pushes(each),
+            by_key=each.field.type == "ref" and writes_key(each),
         )
     mapping = Mapping(
         spec=spec,

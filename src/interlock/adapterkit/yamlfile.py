@@ -70,17 +70,31 @@ except ImportError:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What a file says, and on which line each entry stands."""
+    """What a file says, and on which line each entry stands. ``files``: entries that came from another file.
+
+    Line 0 is an entry without a line: it stands in a source's configuration.
+    """
 
     data: Any
     file: str
     lines: Mapping[Place, int] = field(default_factory=dict)
+    files: Mapping[Place, str] = field(default_factory=dict)
+
+    def file_of(self, place: Place) -> str:
+        """The file that an entry with a line of its own came from."""
+        return self.files.get(place, self.file)
+
+    def origin(self, place: Place) -> str:
+        """File and line of an entry, or of the nearest one around it that has a line."""
+        found = next((place[:n] for n in range(len(place), -1, -1) if place[:n] in self.lines), None)
+        if found is None:
+            return self.file
+        line = self.lines[found]
+        return f"{self.file_of(found)} line {line}" if line else self.file_of(found)
 
     def fault(self, place: Place, why: str, next_step: str | None = None, value: object = None) -> MappingError:
         """An error at an entry; entries without a line of their own use their parent's."""
-        found = next((self.lines[place[:n]] for n in range(len(place), -1, -1) if place[:n] in self.lines), None)
-        where = f"{self.file} line {found}" if found else self.file
-        return MappingError(where, place, why, next_step, value)
+        return MappingError(self.origin(place), place, why, next_step, value)
 
     def unknown(self, place: Place, known: Iterable[str], what: str) -> MappingError:
         """A key that does not exist, with the nearest one that does."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
+import orjson
 import typer
 
 from interlock.cli.options import CONFIG, AsJson, ConfigFile, config_of, print_json
@@ -17,12 +18,27 @@ def _group() -> None:
     """The tamper-evident history."""
 
 
+State = Annotated[Path | None, typer.Option("--state", help="A state folder, instead of the configured one.")]
+
+
+@app.command()
+def export(
+    config: ConfigFile = CONFIG,
+    state: State = None,
+    after: Annotated[int, typer.Option("--after", min=0, help="Only entries after this sequence number.")] = 0,
+    payloads: Annotated[bool, typer.Option("--payloads", help="With arguments and receipts from the vault.")] = False,
+) -> None:
+    """Print the history as JSON lines, one entry a line, oldest first; also while the gateway runs."""
+    from interlock.governance.ledger.read import export as entries
+
+    for entry in entries(state or config_of(config).state, after=after, payloads=payloads):
+        typer.echo(orjson.dumps(entry, option=orjson.OPT_SORT_KEYS))
+
+
 @app.command()
 def verify(
     config: ConfigFile = CONFIG,
-    state: Annotated[
-        Path | None, typer.Option("--state", help="A state folder, instead of the configured one.")
-    ] = None,
+    state: State = None,
     anchors: Annotated[Path | None, typer.Option("--anchors", help="The file of signed heads.")] = None,
     as_json: AsJson = False,
 ) -> None:

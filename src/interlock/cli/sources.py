@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from dataclasses import asdict
+from typing import Annotated, Any
 
 import typer
 
 from interlock.cli.options import CONFIG, AsJson, ConfigFile, config_of, print_json, print_table
+from interlock.records.problems import invalid
 
 app = typer.Typer(help="Configured sources.", no_args_is_help=True)
 
@@ -29,6 +31,48 @@ def list_command(config: ConfigFile = CONFIG, as_json: AsJson = False) -> None:
         for s in found
     ]
     print_table("Sources", ["name", "product", "environment", "kinds", "line", "reads"], rows)
+
+
+@app.command("mapping")
+def mapping_command(
+    name: Annotated[str, typer.Argument(help="Name of the source.")],
+    kind: Annotated[str | None, typer.Option("--kind", help="One kind; adapter is the manifest.")] = None,
+    config: ConfigFile = CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """The mapping of a source with its overlays, and the file and line that each entry comes from."""
+    from interlock.adapterkit.overlays import written
+
+    documents = product_of(config, name)[1].documents
+    chosen = [kind] if kind is not None else sorted(documents)
+    if unknown := [each for each in chosen if each not in documents]:
+        raise invalid("--kind", unknown[0], f"is not mapped by {name}", f"Kinds: {', '.join(sorted(documents))}.")
+    lines = {each: written(documents[each]) for each in chosen}
+    if as_json:
+        print_json({each: [asdict(line) for line in found] for each, found in lines.items()})
+        return
+    for each, found in lines.items():
+        typer.echo(f"# {each}")
+        width = min(96, max((len(line.text) for line in found), default=0))
+        for line in found:
+            typer.echo(f"{line.text:<{width}}  # {line.origin}")
+
+
+def product_of(path: ConfigFile, name: str) -> tuple[Any, Any]:
+    """The configuration of a source, and its adapter compiled for it. Nothing is called."""
+    from interlock.adapterkit.product import compile_product
+    from interlock.config.load import adapter_folders, available_adapters
+    from interlock.sources.opening import settings_of
+
+    config = config_of(path)
+    if name not in config.sources:
+        raise invalid("name", name, "is not a source", f"Sources: {', '.join(config.sources) or 'none'}.")
+    entry = config.sources[name]
+    folder = available_adapters(adapter_folders(config), [entry.adapter])[entry.adapter]
+    settings = settings_of(entry)
+    return entry, compile_product(
+        folder, source=name, settings=settings, overlay=entry.mapping, overlays=entry.overlays
+    )
 
 
 async def _look(path: ConfigFile) -> list[dict[str, Any]]:

@@ -183,6 +183,7 @@ class SourceConfig(Section):
     limits: Limits = Limits()
     cache: Cache = Cache()
     scan_limit: int = Field(default=2000, ge=1, le=1_000_000)
+    overlays: FilePath | None = None
     mapping: dict[str, Any] = {}
     settings: Settings = {}
     settle_s: float | None = Field(default=None, ge=0, le=86_400)

@@ -82,7 +82,7 @@ KEPT_FIELDS = frozenset({"state"})
 
 @dataclass(frozen=True, slots=True)
 class Linked:
-    """Changes with every ref resolved: ``changes`` name handles, ``also`` the readable ref of each."""
+    """Changes with every ref resolved: ``changes`` name what the source writes, ``also`` the readable ref of each."""
 
     changes: dict[str, Any]
     also: dict[str, str]
@@ -116,7 +116,8 @@ async def resolve(context: Context, source: Source, changes: dict[str, Any], hid
     resolved, also, cis = dict(changes), {}, []
     for name, there in zip(links, fetched, strict=True):
         ref = Ref.parse(there.record["ref"])
-        resolved[name] = {"ref": f"{source.name}:{ref.kind}:~{there.handle}"}
+        by_key = source.by_key(kind, name) and ref.handle is None
+        resolved[name] = {"ref": str(ref) if by_key else f"{source.name}:{ref.kind}:~{there.handle}"}
         also[name] = there.record["ref"]
         if ref.kind == "ci":
             cis.append((name, there))

@@ -17,7 +17,7 @@ from interlock.clock import Clock
 from interlock.gateway import render
 from interlock.gateway.context import Context
 from interlock.gateway.reads import Reads, worst
-from interlock.gateway.sameness import Sameness, Twins, warned
+from interlock.gateway.sameness import Sameness, warned
 from interlock.gateway.scopes import admits, bounded, scope_of, shown
 from interlock.principals.models import Scope
 from interlock.records import times
@@ -51,6 +51,7 @@ MOST_RELATIONS = 2000
 AT_ONCE = 8
 BUDGET_S = 15.0
 """Seconds after which no further relation is followed."""
+_FULL = "the limit of CIs was met"
 _FIRST = ("business_application", "service", "service_offering")
 
 
@@ -77,6 +78,8 @@ class _Node:
 class _Walk:
     """What one answer has found and why it may not be all."""
 
+    start: str
+    ends_at: float  # on the clock: nothing is asked after it
     nodes: dict[str, _Node]  # by every ref of the thing
     found: list[_Node] = field(default_factory=list)
     relations: int = 0
@@ -86,10 +89,16 @@ class _Walk:
     not_followed: dict[str, None] = field(default_factory=dict)
     warnings: dict[str, None] = field(default_factory=dict)
     sources: dict[str, None] = field(default_factory=dict)
+    failed: dict[str, None] = field(default_factory=dict)
 
     def stop(self, refs: Iterable[str], why: str) -> None:
+        """These CIs were not looked behind, or not at all that is there."""
         self.not_followed |= dict.fromkeys(refs)
         self.warnings[why] = None
+
+    def before(self, node: _Node) -> str:
+        """The CI by which one was reached."""
+        return node.via[-1] if node.via else self.start
 
 
 class Graph:
@@ -109,10 +118,13 @@ class Graph:
         source = context.source
         judged = self._reads.judged(context, "ci", fetched.record)
         start = _Node(fetched.record, fetched.observed_at, 0, (), "", None, "trusted", ())
-        walk = _Walk({start.ref: start})
-        await self._join(walk, start, scope)
+        walk = _Walk(start.ref, context.now + BUDGET_S, {start.ref: start})
+        await self._join(walk, [start], scope)
         level = [start]
         for _ in range(arguments.depth):
+            if len(walk.found) >= arguments.limit:
+                walk.stop((node.ref for node in level), _FULL)
+                break
             level = await self._step(context, walk, level, scope, link_scope)
             if not level:
                 break
@@ -134,6 +146,7 @@ class Graph:
                 "complete": complete,
                 "not_followed": list(walk.not_followed),
                 "sources": list(walk.sources),
+                "failed": list(walk.failed),
             },
             "quality": render.quality(judged, context.as_of, scope),
             "provenance": render.provenance(source.name, fetched.observed_at, context.now, fetched.origin),
@@ -152,42 +165,42 @@ class Graph:
                 by_source.setdefault(Ref.parse(ref).source, []).append((ref, node))
         for name, heads in by_source.items():
             reached += await self._relations(context, walk, name, heads, link_scope)
-        wanted = list(dict.fromkeys(ref for _, _, ref in reached if ref not in walk.nodes))
-        there = await self._records(context, walk, wanted, scope)
-        fresh: dict[str, _Node] = {}
+        reached = [each for each in reached if each[2] not in walk.nodes]
+        there = await self._records(context, walk, reached, scope)
+        arrived: dict[str, _Node] = {}
         for before, relation, ref in reached:
-            entry = there.get(ref)
-            if entry is None:
-                continue
-            record, observed_at = entry
-            node = self._arrive(context, before, relation, record, observed_at)
-            known = fresh.get(ref)
-            if known is None or _youth(node) > _youth(known):
-                fresh[ref] = node
-        following = []
-        for node in sorted(fresh.values(), key=_order):
-            if node.ref in walk.nodes:
-                continue  # the same thing was met as the record of another source
-            if len(walk.found) >= context.arguments.limit:
-                walk.stop([node.via[-1] if node.via else str(walk.found[0].ref)], "the limit of CIs was met")
-                break
-            walk.nodes[node.ref] = node
-            walk.found.append(node)
-            following.append(node)
-            await self._join(walk, node, scope)
-        return following
+            if (entry := there.get(ref)) is not None:
+                node = self._arrive(context, before, relation, *entry, scope, link_scope)
+                known = arrived.get(node.ref)
+                if known is None or _age(node) < _age(known):
+                    arrived[node.ref] = node
+        fresh = sorted((node for node in arrived.values() if node.ref not in walk.nodes), key=_age)
+        things = sorted(await self._join(walk, fresh, scope), key=_order)
+        room = context.arguments.limit - len(walk.found)
+        if things[room:]:
+            walk.stop((walk.before(node) for node in things[room:]), _FULL)
+        walk.found += things[:room]
+        return things[:room]
 
-    async def _join(self, walk: _Walk, node: _Node, scope: Scope) -> None:
-        """The records of other sources that are the same thing: their relations are followed, too."""
-        twins: Twins = await self._sameness.twins(node.record)
-        walk.warnings |= dict.fromkeys(warned(twins))
-        if twins.silent:
-            walk.not_followed[node.ref] = None
-        for twin in twins.found:
-            ref = str(twin.record["ref"])
-            if twin.match.same and ref not in walk.nodes and admits(scope, twin.record):
-                walk.nodes[ref] = node
-                node.same.append(ref)
+    async def _join(self, walk: _Walk, nodes: list[_Node], scope: Scope) -> list[_Node]:
+        """The things that these CIs are, each once: records of several sources may be one, whose relations are
+        followed in all of them. Of these, the first in ``nodes`` gives the path."""
+        things = []
+        for node, twins in zip(nodes, await self._sameness.of([node.record for node in nodes]), strict=True):
+            walk.warnings |= dict.fromkeys(warned(twins))
+            walk.failed |= dict.fromkeys(twins.silent)
+            if twins.silent:
+                walk.not_followed[node.ref] = None
+            if node.distance and node.ref in walk.nodes:
+                continue
+            walk.nodes[node.ref] = node
+            things.append(node)
+            for twin in self._sameness.seen(twins, scope):
+                ref = str(twin.record["ref"])
+                if twin.match.same and ref not in walk.nodes:
+                    walk.nodes[ref] = node
+                    node.same.append(ref)
+        return things
 
     async def _relations(
         self, context: Context, walk: _Walk, name: str, heads: list[tuple[str, _Node]], scope: Scope
@@ -201,7 +214,6 @@ class Graph:
         if not scope.hidden.isdisjoint(("subject", "object", "type")):
             walk.stop(refs, "the ends or types of relations are hidden from you")
             return []
-        walk.sources[name] = None
         at = dict(heads)
         found: list[tuple[_Node, dict[str, Any], str]] = []
         for number in range(0, len(refs), BATCH):
@@ -209,8 +221,10 @@ class Graph:
             try:
                 relations = await self._searched(context, walk, source, batch, scope)
             except Problem as problem:
+                walk.failed[name] = None
                 walk.stop(batch, f"relations in {name} could not be read ({problem.slug})")
                 continue
+            walk.sources[name] = None
             for relation in relations:
                 found += self._followed(walk, at, relation)
         return found
@@ -223,11 +237,19 @@ class Graph:
         cursor: Any = None
         found: list[dict[str, Any]] = []
         while True:
-            late = self._clock.now() - context.now > BUDGET_S
-            if walk.relations >= MOST_RELATIONS or late:
+            left = walk.ends_at - self._clock.now()
+            if walk.relations >= MOST_RELATIONS or left <= 0:
                 walk.stop(batch, f"at most {MOST_RELATIONS} relations and {BUDGET_S:g} s are spent on one answer")
                 return found
-            page = await source.search("relationship", query, cursor=cursor, max_age_s=context.arguments.max_age_s)
+            try:
+                async with asyncio.timeout(left):
+                    page = await source.search(
+                        "relationship", query, cursor=cursor, max_age_s=context.arguments.max_age_s
+                    )
+            except TimeoutError:
+                walk.failed[source.name] = None
+                walk.stop(batch, f"relations in {source.name} were not read within {BUDGET_S:g} s")
+                return found
             walk.relations += len(page.records)
             found += [relation for relation in page.records if admits(scope, relation)]
             cursor = page.cursor
@@ -250,39 +272,54 @@ class Graph:
         return [(at[a["ref"]], relation, b["ref"]) for a, b in ways if a["ref"] in at and b["ref"] != a["ref"]]
 
     async def _records(
-        self, context: Context, walk: _Walk, refs: list[str], scope: Scope
+        self, context: Context, walk: _Walk, reached: list[tuple[_Node, dict[str, Any], str]], scope: Scope
     ) -> dict[str, tuple[dict[str, Any], float]]:
         """The CIs that refs name, inside the scope, by the ref that was asked for."""
         gate = asyncio.Semaphore(AT_ONCE)
         age = max(context.arguments.max_age_s, 60)
-        # No more than can be told are read: those that are left over are named as not followed.
+        whence: dict[str, list[str]] = {}
+        for before, _, ref in reached:
+            whence.setdefault(ref, []).append(before.ref)
+        refs = list(whence)
+        # No more than can be told are read; behind which CIs there are others, is said.
         most = context.arguments.limit - len(walk.found) + BATCH
-        if len(refs) > most:
-            walk.stop((), "the limit of CIs was met")
-            walk.not_followed |= dict.fromkeys(node.ref for node in walk.found[-1:] or walk.nodes.values())
-            refs = refs[:most]
+        for ref in refs[most:]:
+            walk.stop(whence[ref], _FULL)
 
         async def read(text: str) -> tuple[dict[str, Any], float] | None:
             ref = Ref.parse(text)
             async with gate:
                 try:
-                    there = await self._reads.sources[ref.source].get("ci", ref.key, max_age_s=age)
+                    async with asyncio.timeout(max(0, walk.ends_at - self._clock.now())):
+                        there = await self._reads.sources[ref.source].get("ci", ref.key, max_age_s=age)
+                except TimeoutError:
+                    walk.failed[ref.source] = None
+                    walk.stop(whence[text], f"CIs in {ref.source} were not read within {BUDGET_S:g} s")
+                    return None
                 except Problem as problem:
                     if problem.slug is not Slug.NOT_FOUND:
                         # Named by what went wrong only: whether the CI may be read is not known.
                         walk.warnings[f"a CI on a path could not be read ({problem.slug})"] = None
+                        walk.failed[ref.source] = None
                         walk.unread = True
                     return None
             return (there.record, there.observed_at) if admits(scope, there.record) else None
 
-        found = await asyncio.gather(*(read(ref) for ref in refs))
-        return {ref: entry for ref, entry in zip(refs, found, strict=True) if entry is not None}
+        found = await asyncio.gather(*(read(ref) for ref in refs[:most]))
+        return {ref: entry for ref, entry in zip(refs, found, strict=False) if entry is not None}
 
     def _arrive(
-        self, context: Context, before: _Node, relation: dict[str, Any], record: dict[str, Any], observed_at: float
+        self,
+        context: Context,
+        before: _Node,
+        relation: dict[str, Any],
+        record: dict[str, Any],
+        observed_at: float,
+        scope: Scope,
+        link_scope: Scope,
     ) -> _Node:
         judged = self._reads.judged(context, "ci", record)
-        evidence = [before.weakest, _seen(record), _written(relation)]
+        evidence = [before.weakest, _seen(shown(scope, record)), _written(shown(link_scope, relation))]
         oldest = min((each for each in evidence if each is not None), default=None)
         via = (*before.via, before.ref) if before.distance else ()
         return _Node(
@@ -299,7 +336,7 @@ class Graph:
     def _told(self, context: Context, node: _Node, scope: Scope) -> dict[str, Any]:
         record = shown(scope, node.record)
         weakest = None
-        if node.weakest is not None and scope.hidden.isdisjoint(("last_seen_at", "attested_at")):
+        if node.weakest is not None:
             weakest = {"ref": node.weakest[1], "age_s": max(0, int(context.as_of - node.weakest[0]))}
         return {
             "ref": node.ref,
@@ -332,9 +369,10 @@ def _moment(text: Any) -> float | None:
         return None
 
 
-def _youth(node: _Node) -> float:
-    """How good a path is: the moment of its oldest evidence; one without any is the worst."""
-    return node.weakest[0] if node.weakest is not None else float("-inf")
+def _age(node: _Node) -> tuple[float, str]:
+    """By what paths to a thing are chosen: the youngest of the oldest evidence first. What has no evidence says
+    nothing, and so weakens no path: the best path to a CI goes by the best path to the one before it."""
+    return (-node.weakest[0] if node.weakest is not None else float("-inf")), node.ref
 
 
 def _order(node: _Node) -> tuple[int, bool, str]:
@@ -349,6 +387,7 @@ def _summary(nodes: list[_Node], scope: Scope) -> dict[str, Any]:
 
     return {
         "count": len(nodes),
+        "standing": worst([node.standing for node in nodes]),
         "by_class": counted("cls"),
         "by_distance": {str(distance): n for distance, n in sorted(Counter(n.distance for n in nodes).items())},
         "by_criticality": counted("criticality"),

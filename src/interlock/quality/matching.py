@@ -40,8 +40,8 @@ COMPARED = (
 """Fields whose values are compared between sources; names and classes are a source's own way of speaking."""
 
 _SHORTEST = {"serial": 4, "cloud_id": 6, "asset_tag": 4}
-_LABEL = re.compile(r"^(?:s/n|sn|serial(?: ?(?:no|number))?|asset(?: ?tag)?|tag)[\s.:#-]+", re.IGNORECASE)
-_SEPARATORS = re.compile(r"[\s._/\\-]+")
+_LABEL = re.compile(r"^(?:(?:s/n|sn|serial(?: ?(?:no|number))?|asset(?: ?tag)?|tag)[\s.:#-]+)+", re.IGNORECASE)
+_SEPARATORS = re.compile(r"[\s._/\\:#-]+")
 _HEX = re.compile(r"[0-9a-f]{12}")
 _DOMAIN = re.compile(r"(?=.{4,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _LOCAL_NAMES = ("localhost", "localdomain")

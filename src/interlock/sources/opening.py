@@ -57,7 +57,9 @@ async def open_sources(
     """
     for secret in secrets_in(config):
         telemetry.log.scrubber.learn(secret.get_secret_value())
-    folders = available_adapters((places("adapters"), *config.adapters))
+    folders = available_adapters(
+        (places("adapters"), *config.adapters), {entry.adapter for entry in config.sources.values()}
+    )
     sources: dict[str, Source] = {}
     for name, entry in config.sources.items():
         if entry.adapter not in folders:
@@ -86,13 +88,8 @@ def build_source(
     basic = config.auth.basic
     if basic is not None:
         telemetry.log.scrubber.learn(basic.password.get_secret_value(), basic.username)
-    settings = {
-        **config.settings,
-        "base_url": config.base_url,
-        "time_zone": config.time_zone,
-        "environment": config.environment,
-    }
-    product = compile_product(folder, source=name, settings=settings, overlay=config.mapping)
+    settings = settings_of(config)
+    product = compile_product(folder, source=name, settings=settings, overlay=config.mapping, overlays=config.overlays)
     manifest = product.manifest
     _check_auth(name, config.auth, manifest.auth)
     transport = manifest.transport
@@ -115,6 +112,16 @@ def build_source(
         capabilities=manifest.capabilities.model_dump(),
     )
     return Source(facts, config, adapter, product.mappings, clock, telemetry)
+
+
+def settings_of(config: SourceConfig) -> dict[str, Any]:
+    """What an adapter and its templates may know of a source."""
+    return {
+        **config.settings,
+        "base_url": config.base_url,
+        "time_zone": config.time_zone,
+        "environment": config.environment,
+    }
 
 
 def _check_auth(name: str, auth: Auth, taken: tuple[str, ...]) -> None:

@@ -89,6 +89,7 @@ class WhoamiOut(Contract):
     purpose: str | None = None
     stage: Literal["shadow", "reviewed", "autonomous"]
     tools: list[str]
+    unlisted: list[str] = Field(default=[], description="Of these, the ones a tool list leaves out; call them alike.")
     scopes: dict[str, Any] = Field(description="Per kind: the filter that bounds what you read, and hidden fields.")
     budgets: dict[str, int | None]
 
@@ -114,6 +115,7 @@ class SourceOut(Contract):
     environment: str
     kinds: list[str]
     capabilities: dict[str, Any]
+    ext: dict[str, list[dict[str, Any]]] = {}
     health: dict[str, Any]
     observed_at: str | None = Field(default=None, pattern=INSTANT)
 
@@ -233,6 +235,7 @@ class SameAsOut(Contract):
     by: list[str] = Field(description="Keys that agree, the strongest first.")
     contradicts: list[str] = Field(default=[], description="Keys that speak against it.")
     same: bool = Field(description="False: a weaker key agrees, a stronger one contradicts. Let a person look.")
+    age_s: int = Field(ge=0, description="So many seconds ago its source said so.")
 
 
 class DifferenceOut(Contract):
@@ -277,6 +280,7 @@ class ImpactSummary(Contract):
     """The whole in numbers."""
 
     count: int
+    standing: Standing = Field(description="The worst among them; of none, trusted.")
     by_class: dict[str, int] = {}
     by_distance: dict[str, int] = {}
     by_criticality: dict[str, int] = {}
@@ -292,3 +296,4 @@ class ImpactOut(Contract):
     complete: bool = Field(description="False: a bound was met or a source did not answer; more may depend on it.")
     not_followed: list[str] = Field(default=[], description="Refs behind which was not looked.")
     sources: list[str] = Field(description="Sources whose relations were followed.")
+    failed: list[str] = Field(default=[], description="Sources that did not answer, wholly or in part.")
