@@ -108,14 +108,24 @@ def _health(source: Source) -> dict[str, Any]:
     return health
 
 
-def source_entry(source: Source) -> dict[str, Any]:
-    """One entry of source_list."""
+def source_entry(source: Source, agent: Agent | None = None) -> dict[str, Any]:
+    """One entry of source_list; ``agent`` sees its fields only."""
+    hidden = {kind: agent.scopes[kind].hidden for kind in agent.scopes} if agent else dict.fromkeys(source.kinds, ())
     return {
         "name": source.name,
         "product": source.product,
         "environment": source.environment,
         "kinds": sorted(source.kinds),
         "capabilities": dict(source.capabilities),
+        "ext": {
+            kind: [
+                {"field": name, "type": field.type, "values": list(field.values), "label": field.description}
+                for name, field in sorted(source.ext(kind).items())
+                if name not in unseen
+            ]
+            for kind, unseen in sorted(hidden.items())
+            if source.ext(kind)
+        },
         "health": _health(source),
         "observed_at": None,
     }

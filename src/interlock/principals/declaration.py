@@ -91,7 +91,9 @@ def read_declaration(
         scopes[kind] = Scope(
             read_filter(entry.filter, fields[kind], f"read.{kind}.filter"),
             frozenset(
-                known_field(name, fields[kind], f"read.{kind}.hide[{index}]").name
+                name
+                if re.fullmatch(rf"ext\.{record_fields.EXT_NAME}", name)  # of an instance: not known here
+                else known_field(name, fields[kind], f"read.{kind}.hide[{index}]").name
                 for index, name in enumerate(entry.hide)
             ),
         )

@@ -115,6 +115,7 @@ class SourceOut(Contract):
     environment: str
     kinds: list[str]
     capabilities: dict[str, Any]
+    ext: dict[str, list[dict[str, Any]]] = {}
     health: dict[str, Any]
     observed_at: str | None = Field(default=None, pattern=INSTANT)
 
