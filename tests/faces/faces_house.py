@@ -39,9 +39,11 @@ EVERYTHING = """
 id: {id}
 owner: somebody-else
 purpose: May use every tool on every record
-tools: [triage]
+tools: [triage, ticket, change, request, cmdb-steward]
 stage: autonomous
-read: {{incident: {{}}, ci: {{}}, relationship: {{}}, person: {{}}, group: {{}}}}
+read:
+  {{incident: {{}}, change: {{}}, problem: {{}}, request: {{}}, article: {{}}, ci: {{}}, relationship: {{}},
+  person: {{}}, group: {{}}}}
 budgets: {{calls_per_minute: 1000000, writes_per_hour: 1000000}}
 """
 
