@@ -14,7 +14,7 @@ from mock_servers.estate.forms import BY_NAME
 from mock_servers.estate.key import Key, KeyEntry
 from mock_servers.estate.model import Ci, Defect, Estate, Incident, ident
 from mock_servers.estate.servicenow_catalogue import catalogue, knowledge, orders
-from mock_servers.estate.servicenow_changes import behind, change_rows
+from mock_servers.estate.servicenow_changes import change_rows, ties
 from mock_servers.estate.servicenow_codes import when
 from mock_servers.estate.servicenow_identity import identity
 
@@ -44,9 +44,9 @@ def rows(estate: Estate) -> Iterator[tuple[str, Row]]:
     yield from orders(estate)
     yield from knowledge(estate)
     users = {person.id: person.user_name for person in estate.people}
-    causes = behind(estate)
+    tied = ties(estate)
     for incident in estate.incidents:
-        yield "incident", {**_incident(incident, users, own), "problem_id": causes.get(incident.id, "")}
+        yield "incident", {**_incident(incident, users, own), **tied.get(incident.id, {})}
     yield from change_rows(estate)
     for note in estate.notes:
         yield (
@@ -367,6 +367,7 @@ def _incident(incident: Incident, users: dict[str, str], own: str) -> Row:
         "company": own,
         "parent": "",
         "parent_incident": incident.parent or "",
+        "problem_id": "",
         "rfc": "",
         "caused_by": "",
         "resolved_at": when(incident.resolved_at),

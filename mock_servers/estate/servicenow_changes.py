@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from mock_servers.estate.attachments import clocks, files
-from mock_servers.estate.changes import Change, ProblemCase, changes, problems
+from mock_servers.estate.changes import CHANGES, Change, ProblemCase, changes, problems
 from mock_servers.estate.model import Estate, ident
 from mock_servers.estate.servicenow_codes import LEVEL, PRIORITY, when
+from mock_servers.estate.stories import NUMBERS
 from mock_servers.servicenow.attachment_api import attachment_rows
 
 Row = dict[str, str]
@@ -18,9 +19,17 @@ PROBLEM_STATE = {"assess": "102", "fix_in_progress": "104"}
 _LEVELS = ("high", "medium", "low")
 
 
-def behind(estate: Estate) -> dict[str, str]:
-    """The problem behind an incident, by the incident's id."""
-    return {incident: problem.id for problem in problems(estate) for incident in problem.incidents}
+def ties(estate: Estate) -> dict[str, Row]:
+    """What incidents say of problems and changes, by the incident's id.
+
+    The known error is behind its incidents; more memory will help the one on the stale server.
+    """
+    found = {incident: {"problem_id": each.id} for each in problems(estate) for incident in each.incidents}
+    change = next(each for each in changes(estate) if each.number == CHANGES["stale_ci"])
+    for incident in estate.incidents:
+        if incident.number == NUMBERS["p2_stale_ci"]:
+            found.setdefault(incident.id, {})["rfc"] = change.id
+    return found
 
 
 def change_rows(estate: Estate) -> Iterator[tuple[str, Row]]:

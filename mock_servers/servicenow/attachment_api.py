@@ -1,7 +1,7 @@
 """The Attachment REST API, reading: which files a record has, what is known of one, and its bytes.
 
 Facts: c_AttachmentAPI. Sizes are strings; ``hash`` is the SHA-256 of the file; the file itself comes with its own
-content type and what is known of it in a header. Files are put in by loading rows, not over the API.
+content type and what is known of it in a header. Files are put in by loading rows, or over ``attachment_uploads``.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The Change Management REST API: changes by type, next states, approvals, conflicts.
 
-Facts: change-management-api. Fields are always ``{"value", "display_value"}``; booleans are native, and so is the
-number of a risk. Checking for conflicts runs on its own: asking shows "In progress" until it is done, and the
-status reads "Conflict" even when the list is empty.
+Facts: change-management-api. Fields are always ``{"value", "display_value"}``; booleans and numbers are native
+(``3.0``), and a date has an internal form beside the one people see. Checking for conflicts runs on its own:
+asking shows "In progress" until it is done, and the status reads "Conflict" even when the list is empty.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ from mock_servers.servicenow import change_rules
 from mock_servers.servicenow.answers import SnowError, json_answer, no_resource, not_found
 from mock_servers.servicenow.clock import InstanceClock
 from mock_servers.servicenow.rules import Writer
+from mock_servers.servicenow.schema import NUMBER_TYPES
 from mock_servers.servicenow.settings import Switches
 from mock_servers.servicenow.shapes import Shapes
 from mock_servers.servicenow.store import Row, Store, derived_id
 from mock_servers.servicenow.table_api import Request, TableApi
 
 _TABLE = "change_request"
+_INSTANTS = frozenset({"glide_date_time", "due_date"})
 _OVER = frozenset({change_rules.CLOSED, change_rules.CANCELED})
 _CANNOT = "Change Request record could not be updated. "
 
@@ -82,10 +84,14 @@ class ChangeApi:
         columns = self._store.schema.columns(table)
         for name, both in found.items():
             column = columns.get(name)
-            if column is not None and column.type == "boolean":
+            if column is None:
+                continue
+            if column.type == "boolean":
                 both["value"] = both["value"] == "true"
-        if table == _TABLE and str(found["risk"]["value"]).lstrip("-").isdigit():
-            found["risk"]["value"] = float(found["risk"]["value"])
+            elif column.type in NUMBER_TYPES and both["value"]:
+                both["value"] = float(both["value"])
+            elif column.type in _INSTANTS:
+                both["display_value_internal"] = both["display_value"]
         return found
 
     def _create(self, request: Request, kind: str) -> Answer:

@@ -15,6 +15,7 @@ from mock_servers.servicenow.accounts import Accounts
 from mock_servers.servicenow.aggregate_api import AggregateApi
 from mock_servers.servicenow.answers import SnowError
 from mock_servers.servicenow.attachment_api import AttachmentApi
+from mock_servers.servicenow.attachment_uploads import Uploads
 from mock_servers.servicenow.catalog_api import CatalogApi
 from mock_servers.servicenow.catalog_orders import Orders
 from mock_servers.servicenow.catalog_variables import Variables
@@ -80,10 +81,12 @@ class Instance:
         ire, cmdb = IreApi(engine, self._tables), CmdbApi(store, engine, self._tables)
         variables = Variables(store, switches)
         catalog = CatalogApi(store, variables, Orders(store, switches, writer, variables))
+        files = AttachmentApi(store, self._tables)
+        self._uploads = Uploads(store, switches, clock, self._tables, files)
         self._apis: dict[tuple[str, str], Api] = {
             ("now", "identifyreconcile"): ire.answer,
             ("now", "cmdb"): cmdb.answer,
-            ("now", "attachment"): AttachmentApi(store, self._tables).answer,
+            ("now", "attachment"): files.answer,
             ("sn_chg_rest", "change"): ChangeApi(store, switches, clock, writer, self._tables).answer,
             ("sn_sc", "servicecatalog"): catalog.answer,
             ("sn_km_api", "knowledge"): KnowledgeApi(store, self._tables).answer,
@@ -119,6 +122,9 @@ class Instance:
             raise answers.no_resource()
         method = call.header(b"x-http-method-override").upper() or call.method
         method = "GET" if method == "HEAD" else method
+        if (parts[1], rest[0]) == ("now", "attachment") and method in {"POST", "DELETE"}:  # bodies that are files
+            request = Request(method, call.path, version, parameters, caller, call.base, as_xml, {})
+            return self._uploads.answer(request, rest[1:], call.header(b"content-type"), call.body)
         body = self._body(call) if method in _BODY_METHODS else {}
         request = Request(method, call.path, version, parameters, caller, call.base, as_xml, body)
         if answer := self._apis.get((parts[1], rest[0])):

@@ -87,6 +87,7 @@ class Switches:
     """So often a check for conflicts of a change says "In progress" before it is done."""
     max_url: int = 16_384
     max_body: int = 10_485_760
+    max_attachment: int = 1_073_741_824
     token_seconds: int = 1800
 
     def change(self, **values: Any) -> None:

@@ -14,12 +14,22 @@ from typing import Any
 
 import httpx
 import pytest
+from mock_servers.estate import Size, generate
+from mock_servers.estate.assumptions import DEFAULT_AS_OF
+from mock_servers.estate.servicenow import tables
+from mock_servers.remedy.from_estate import entries
+from mock_servers.remedy.server import MockRemedy
+from mock_servers.remedy.store import Store as RemedyStore
+from mock_servers.servicenow import MockServiceNow
+from mock_servers.servicenow import Store as SnowStore
 
 from interlock.clock import SystemClock
 from interlock.config import read_config
 from interlock.gateway.runtime import open_runtime
 from interlock.gateway.versions import merged_over
 from interlock.principals.models import Agent, Scope
+from interlock.quality.matching import keys_of
+from interlock.quality.profile import Profile
 from interlock.records.filters import AnyOf, Condition, Filter, Query, Sort, matches
 from interlock.records.problems import Problem, Slug
 from interlock.records.refs import Ref
@@ -514,3 +524,72 @@ async def test_an_agent_makes_relates_weighs_and_changes_cis(server: Server, sou
         body = await call("ci_update", ref=refs["app"], changes={"serial": "ours"}, expected_version=seen["version"])
         assert (body["slug"], body["difference"]["serial"]["current"]) == ("version-conflict", "theirs")
         assert (await call("ci_get", ref=refs["app"]))["data"]["serial"] == "theirs"
+
+
+async def test_what_must_be_unique_is_refused_by_the_server_and_told_as_such(server: Server, source: Source) -> None:
+    """Nautobot keeps asset tags unique and answers a second one with 400: nothing was made, and the field is named."""
+    tag = f"P{uuid.uuid4().hex[:8]}"
+    server.post("dcim/devices", device(f"a-{tag}", asset_tag=tag))
+    before = server.count("dcim/devices")
+    changes = {"name": f"b-{tag}", "cls": "server", "status": "live", "model": "R750", "location": "DC1"}
+    effect = create(source, {**changes, "asset_tag": tag})
+    with pytest.raises(Problem) as told:
+        await send(source, effect)
+    assert (told.value.slug, told.value.native_code, told.value.reached) == (Slug.SOURCE_REJECTED, "400", "yes")
+    assert "asset_tag" in (told.value.native_message or "")
+    assert server.count("dcim/devices") == before
+    assert await source.probe(effect) == []
+
+
+async def test_impact_crosses_from_two_other_products(server: Server, tmp_path: Path) -> None:
+    """The same server in ServiceNow, Remedy (both mocks) and Nautobot, which alone knows what depends on it."""
+    estate = generate(11, Size.of(300), DEFAULT_AS_OF)
+    here, there = SnowStore(), RemedyStore()
+    here.load(tables(estate))
+    there.load(entries(estate))
+    # One that nothing depends on in the mocks, so that what is found comes from Nautobot.
+    touched = {end for relation in estate.relations for end in (relation.object, relation.subject)}
+    junk = frozenset(Profile.default().ci.junk)
+    twin = next(
+        ci for ci in estate.cis if ci.id not in touched and ci.mac and "serial" in keys_of({"serial": ci.serial}, junk)
+    )
+    mark = uuid.uuid4().hex[:6]
+    rows = [device(f"{mark}-base", serial=twin.serial.lower()), device(f"{mark}-app"), device(f"{mark}-shop")]
+    refs = [f"naut:ci:dcim.device/{row['id']}" for row in server.post("dcim/devices", rows)]
+    snow = MockServiceNow(here)
+    with snow.in_thread():
+        async with MockRemedy(there) as remedy:
+            body = configured()
+            body["sources"]["snow"] = {
+                "adapter": "servicenow",
+                "environment": "test",
+                "base_url": snow.url,
+                "auth": {"basic": {"username": "admin", "password": "admin"}},
+            }
+            body["sources"]["rem"] = {
+                "adapter": "remedy",
+                "environment": "test",
+                "base_url": remedy.url,
+                "auth": {"basic": {"username": "integration", "password": "integration"}},
+                "settings": {"server": "arserver"},
+            }
+            config = read_config({**body, "state": str(tmp_path / "state")}, tmp_path)
+            scopes = {kind: Scope() for kind in ("ci", "relationship")}
+            bot = Agent("bot", "olga", "Live.", frozenset(TOOL_SETS["cmdb-steward"]), scopes, stage="autonomous")
+            async with open_runtime(config, silent_telemetry(SystemClock())) as runtime:
+                for above, below in ((refs[1], refs[0]), (refs[2], refs[1])):
+                    changes = {"type": "depends_on", "subject": above, "object": below}
+                    naut = runtime.sources["naut"]
+                    handle = await send(naut, create(naut, changes, "relationship"))
+                    remember(server, handle, "extras/relationship-associations")
+                reply = await runtime.pipeline.handle(bot, "ci_get", {"ref": f"snow:ci:{twin.id}"})
+                same = {each["ref"].partition(":")[0]: each for each in reply.body["data"]["same_as"]}
+                assert same.keys() == {"rem", "naut"}, reply.body["warnings"]
+                assert (same["naut"]["ref"], same["naut"]["by"][0], same["naut"]["same"]) == (refs[0], "serial", True)
+                for start in (f"snow:ci:{twin.id}", same["rem"]["ref"]):
+                    found = (await runtime.pipeline.handle(bot, "ci_impact", {"ref": start})).body
+                    assert [(node["ref"], node["distance"], node["via"]) for node in found["data"]["nodes"]] == [
+                        (refs[1], 1, []),
+                        (refs[2], 2, [refs[1]]),
+                    ], found["warnings"]
+                    assert (found["data"]["complete"], set(found["data"]["sources"])) == (True, {"snow", "rem", "naut"})

@@ -288,6 +288,9 @@ class FakeSource:
     def by_key(self, kind: str, field: str) -> bool:
         return False
 
+    def ext(self, kind: str) -> dict[str, Any]:
+        return {}
+
     def writable(self, kind: str) -> frozenset[str]:
         return frozenset(name for name, known in FIELDS[kind].items() if known.writable)
 

@@ -53,6 +53,9 @@ class SimSource:
     def refs(self) -> set[str]:
         return {row["record"]["ref"] for row in self.native}
 
+    def ext(self, kind: str) -> dict[str, Any]:
+        return {}
+
     def fields(self, kind: str) -> frozenset[str]:
         return frozenset(FIELDS[kind]) if not self.native else frozenset().union(*(r["record"] for r in self.native))
 

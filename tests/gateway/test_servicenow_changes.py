@@ -115,3 +115,10 @@ async def test_clocks_and_files_of_the_p1(house: House, runtime: Runtime) -> Non
     assert picture["data"]["base64"].startswith("iVBORw0KGgo")
     large = await answered(runtime, "attachment_get", ref=incident, id=files["heap.bin"]["id"], form="base64")
     assert (large["slug"], large["field"]) == ("too-large", "id")
+
+
+async def test_an_incident_tells_the_change_that_will_help(runtime: Runtime) -> None:
+    wanted = ["change", "problem"]
+    told = (await answered(runtime, "incident_get", ref="snow:incident:INC0009002", fields=wanted))["data"]
+    assert told["change"]["ref"] == STALE
+    assert told["problem"] is None

@@ -54,6 +54,8 @@ def test_what_is_not_declared_is_denied() -> None:
         ({"tools": ["incident_gett"]}, "tools[0]", "incident_get?"),
         ({"tools": ["triag"]}, "tools[0]", "triage?"),
         ({"tools": "triage"}, "tools", None),
+        ({"listed": ["ci_get"]}, "listed", "Name it in tools"),
+        ({"tools": ["triage"], "listed": ["triag"]}, "listed[0]", "triage?"),
         ({"tool": ["triage"]}, "tool", "tools?"),
         ({"read": {"incidents": {}}}, "read.incidents", "incident?"),
         ({"read": {"ci": None}}, "read.ci", "Write {}"),

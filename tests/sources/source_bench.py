@@ -58,6 +58,8 @@ class FakeMapping:
     def encode_note(self, visibility: str, text: str) -> dict[str, Any]:
         return {visibility: text}
 
+    ext: dict[str, Any] = {}
+
     def holds_text(self, text: str, record: dict[str, Any]) -> bool:
         return text in record["title"]
 

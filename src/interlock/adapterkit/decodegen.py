@@ -17,7 +17,7 @@ from interlock.adapterkit.forms import read_spaced, read_whole
 from interlock.adapterkit.manifest import Leaf, Wire
 from interlock.adapterkit.mappingspec import FieldSpec, MappingSpec
 from interlock.adapterkit.paths import Path, Select
-from interlock.records.fields import UNMAPPED
+from interlock.records.fields import EXT, UNMAPPED
 from interlock.records.problems import Problem, Slug
 from interlock.records.text import visible
 
@@ -134,7 +134,7 @@ def compile_decoder(spec: MappingSpec, wire: Wire, source: str, settings: Mappin
     }  # fmt: skip
     _identity(code)
     code.add(0, "def fields(row, r):")
-    code.add(1, "g = row.get", "native = None", "try:")
+    code.add(1, "g = row.get", "native = None", "e = {}", "try:")
     start = len(code.lines)
     code.add(1, "pass")
     for each in spec.fields.values():
@@ -142,6 +142,8 @@ def compile_decoder(spec: MappingSpec, wire: Wire, source: str, settings: Mappin
     _inverse(code)
     code.lines[start:] = ["    " + line for line in code.lines[start:]]
     code.add(1, f"except (TypeError, AttributeError) as failure: raise odd(row, {spec.kind!r}) from failure")
+    if any(name.startswith(EXT) for name in spec.fields):
+        code.add(1, "if e: r['ext'] = e")
     code.add(1, "if native is not None: r['native'] = native")
     text = "\n".join(code.lines) + "\n"
     space: dict[str, Any] = dict(code.names)
@@ -172,7 +174,7 @@ def _identity(code: _Code) -> None:
 
 def _field(code: _Code, spec: FieldSpec) -> None:
     if spec.const is not None:
-        code.add(1, f"r[{spec.name!r}] = {spec.const!r}")
+        code.add(1, f"{_slot(spec.name)} = {spec.const!r}")
     elif spec.template is not None:
         _template(code, spec.name, spec.template)
     elif spec.read is not None:
@@ -185,11 +187,11 @@ def _field(code: _Code, spec: FieldSpec) -> None:
             body = _coded(code, spec)
         elif kind in ("text", "long_text", "word", "url"):
             body = [
-                f"if {code.blank(spec.unset)}: r[{spec.name!r}] = None",
-                f"else: r[{spec.name!r}] = {_SHOWN.format('v')}",
+                f"if {code.blank(spec.unset)}: {_slot(spec.name)} = None",
+                f"else: {_slot(spec.name)} = {_SHOWN.format('v')}",
             ]
         elif kind == "version":
-            body = [f"r[{spec.name!r}] = v or None"]
+            body = [f"{_slot(spec.name)} = v or None"]
         else:
             body = _measured(code, spec)
         # Text, by far the most frequent, takes one test; numbers, booleans and null take the same way after it.
@@ -198,21 +200,26 @@ def _field(code: _Code, spec: FieldSpec) -> None:
         code.add(1, "elif v is not M:")
         code.add(2, "v = as_text(v)", *body)
     if code.wire.absent == "empty" and spec.read is not None:
-        code.add(1, f"if v is M: r[{spec.name!r}] = None")
+        code.add(1, f"if v is M: {_slot(spec.name)} = None")
+
+
+def _slot(name: str) -> str:
+    """Where a field is put: those that the contract does not know stand together under ``ext``."""
+    return f"e[{name[len(EXT) :]!r}]" if name.startswith(EXT) else f"r[{name!r}]"
 
 
 def _measured(code: _Code, spec: FieldSpec) -> list[str]:
     """An instant or a number; what cannot be read is kept as it is, and the field stays absent."""
-    lines = [f"if {code.blank(spec.unset)}: r[{spec.name!r}] = None", "else:", "    try:"]
+    lines = [f"if {code.blank(spec.unset)}: {_slot(spec.name)} = None", "else:", "    try:"]
     if spec.form is not None and spec.form.read is read_spaced:
         lines += [
             "        calendar(v)",
             "        if len(v) != 19 or v[4:17:3] != '-- ::': raise ValueError",
-            f"        r[{spec.name!r}] = f'{{v[:10]}}T{{v[11:]}}Z'",
+            f"        {_slot(spec.name)} = f'{{v[:10]}}T{{v[11:]}}Z'",
         ]
     else:
         read = code.name("F", spec.form.read) if spec.form else "whole"
-        lines.append(f"        r[{spec.name!r}] = {read}(v)")
+        lines.append(f"        {_slot(spec.name)} = {read}(v)")
     return [*lines, f"    except (ValueError, OverflowError): native = kept(native, {spec.name!r}, v)"]
 
 
@@ -226,7 +233,7 @@ def _coded(code: _Code, spec: FieldSpec) -> list[str]:
         "if w is M:",
         f"    w = {search}(v)",
         f"    if w == {UNMAPPED!r}: native = kept(native, {spec.name!r}, v)",
-        f"{guard}r[{spec.name!r}] = w",
+        f"{guard}{_slot(spec.name)} = w",
     ]
 
 
@@ -251,7 +258,7 @@ def _link(code: _Code, spec: FieldSpec, place: Path) -> None:
         code.add(2, "else: v = h")
     code.add(1, "if v is not M:")
     code.add(2, "if v.__class__ is not str: v = as_text(v)")
-    code.add(2, f"if {code.blank(spec.unset)}: r[{name!r}] = None")
+    code.add(2, f"if {code.blank(spec.unset)}: {_slot(name)} = None")
     code.add(2, "else:")
     if spec.key is not None and not same:
         code.load(spec.key, "k", 3)
@@ -265,9 +272,9 @@ def _link(code: _Code, spec: FieldSpec, place: Path) -> None:
         code.load(spec.label, "n", 3)
         code.add(3, "if n is M: n = None")
     code.add(3, "if n.__class__ is not str: n = as_text(n) if n is not None else None")
-    code.add(3, f"r[{name!r}] = {{'ref': v, 'name': {_SHOWN.format('n')} if n else None}}")
+    code.add(3, f"{_slot(name)} = {{'ref': v, 'name': {_SHOWN.format('n')} if n else None}}")
     if code.wire.absent == "empty":
-        code.add(1, f"if v is M: r[{name!r}] = None")
+        code.add(1, f"if v is M: {_slot(name)} = None")
 
 
 def _template(code: _Code, name: str, template: str) -> None:
@@ -286,7 +293,7 @@ def _template(code: _Code, name: str, template: str) -> None:
         loaded.append(var)
         pieces.append(f"({var} if {var}.__class__ is str and {var}.isascii() and {var}.isalnum() else segment({var}))")
     test = " and ".join(f"{var} is not M and {var}" for var in loaded) or "True"
-    code.add(1, f"if {test}: r[{name!r}] = {' + '.join(pieces)}")
+    code.add(1, f"if {test}: {_slot(name)} = {' + '.join(pieces)}")
 
 
 def template_parts(template: str, settings: Mapping[str, Any]) -> list[tuple[str, str | None]] | None:

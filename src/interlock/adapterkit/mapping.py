@@ -23,7 +23,7 @@ from interlock.adapterkit.manifest import Manifest
 from interlock.adapterkit.mappingspec import FieldSpec, MappingSpec
 from interlock.adapterkit.native import Native, Plan
 from interlock.adapterkit.plan import SEARCHED, Planner
-from interlock.records.fields import UNMAPPED, FieldType
+from interlock.records.fields import EXT, UNMAPPED, Field, FieldType
 from interlock.records.filters import Query, fold
 from interlock.records.kinds import FIELDS
 from interlock.records.problems import invalid
@@ -98,6 +98,11 @@ class Mapping:
         """Fields that the source empties by itself when another one changes."""
         return self.spec.clears
 
+    @property
+    def ext(self) -> dict[str, Field]:
+        """Fields that the contract does not know, by name."""
+        return {name: each.field for name, each in self.spec.fields.items() if name.startswith(EXT)}
+
     def columns(self, fields: Iterable[str] | None = None) -> tuple[str, ...]:
         """Native columns to ask for: those of the fields (all when None), of the ref and the version.
 
@@ -119,7 +124,9 @@ class Mapping:
         inverse = self.spec.inverse
         asked = list(self._columns if wanted is None else wanted)
         for name in asked:
-            if name not in FIELDS[self.kind] and name not in ("ref", "native", "ext"):
+            if name == "ext":
+                asked += [each for each in self._columns if each.startswith(EXT) and each not in asked]
+            elif name not in FIELDS[self.kind] and name not in ("ref", "native") and not name.startswith(EXT):
                 raise invalid(
                     "fields", name, f"is not a field of {self.kind}", f"Known: {', '.join(FIELDS[self.kind])}."
                 )

@@ -19,10 +19,11 @@ from interlock.adapterkit.manifest import Manifest, Words
 from interlock.adapterkit.paths import Path, Step, parse_path
 from interlock.adapterkit.soap.declaration import SoapKind
 from interlock.adapterkit.yamlfile import Document, Part, Place, nearest
-from interlock.records.fields import OPERATORS, Field
+from interlock.records.fields import EXT, EXT_NAME, OPERATORS, Field
 from interlock.records.kinds import FIELDS
 from interlock.records.refs import KINDS
 
+_FLAG = "true or false"
 _UNTYPED = ("refs", "words", "duration", "object", "day")  # no field of the contract has them yet
 
 
@@ -48,6 +49,34 @@ class FieldPart(Part):
     write_as: Any = None
     by: str | None = None
     choices: str | None = None
+
+
+class ExtPart(Part):
+    """A field of this instance that the contract does not know: typed, read and asked, never written."""
+
+    at: str
+    type: Literal["word", "text", "long_text", "int", "bool", "instant", "enum", "ref"] = "word"
+    label: str = ""
+    codes: str | None = None
+    ref: str | None = None
+    key: str | None = None
+    name: str | None = None
+    filter: Literal[False] | str | dict[str, str] | None = None
+    unset: Words = ()
+    as_: str | None = Described(default=None, alias="as")
+    zone: str | None = None
+
+    def field(self, name: str, tables: Mapping[str, CodeTable]) -> Field:
+        """The field as filters and answers know it."""
+        table = tables.get(self.codes or "")
+        values = tuple(map(str, table.words())) if self.type == "enum" and table else ()
+        refers = (self.ref,) if self.ref else ()
+        return Field(f"{EXT}{name}", self.type, values, refers, writable=False, description=self.label)
+
+    def keys(self) -> FieldPart:
+        """The same as keys of a field."""
+        said = self.model_dump(exclude={"at", "type", "label"}, exclude_unset=True, by_alias=True)
+        return FieldPart.model_validate({"read": self.at, **said})
 
 
 class NotesPart(Part):
@@ -88,6 +117,7 @@ class MappingPart(Part):
     id: str | None = None
     text: bool = True
     fields: dict[str, Any]
+    ext: dict[str, Any] = {}
     codes: dict[str, Any] = {}
     require: tuple[RequirePart, ...] = ()
     write: WritePart = WritePart()
@@ -166,6 +196,18 @@ def read_mapping(
             raise document.unknown(place, known, f"a field of {part.kind}")
         keys = FieldPart.load(document, place, {"at": entry} if isinstance(entry, str) else entry)
         specs[name] = _Reader(document, manifest, place, keys, known[name], tables, keyed_by_handle).spec()
+    for name, entry in part.ext.items():
+        place = ("ext", name)
+        if not re.fullmatch(EXT_NAME, name):
+            raise document.fault(place, "is no name of a field", "Use letters, digits and _, 63 at most.")
+        own = ExtPart.load(document, place, {"at": entry} if isinstance(entry, str) else entry)
+        if own.type == "bool" and own.codes is None:
+            tables.setdefault(_FLAG, compile_codes(_FLAG, {True: "true", False: "false"}, document, place))
+            own = own.model_copy(update={"codes": _FLAG})
+        if own.type == "ref" and own.ref is None:
+            raise document.fault(place, "needs ref: the kind it refers to", "Write ref: group.")
+        typed = own.field(name, tables)
+        specs[typed.name] = _Reader(document, manifest, place, own.keys(), typed, tables, keyed_by_handle).spec()
     _one_writer(specs, notes, document)
     for name in () if named else tables:  # parts share their tables, and not every part needs every one
         if not any(spec.codes is tables[name] for spec in specs.values()):

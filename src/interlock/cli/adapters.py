@@ -21,7 +21,7 @@ Folders = Annotated[list[Path] | None, typer.Option("--folder", help="A further 
 def _available(folders: list[Path] | None) -> dict[str, Path]:
     from interlock.config.load import available_adapters
 
-    return dict(available_adapters([place("adapters"), *(folders or [])]))
+    return dict(available_adapters([place("adapters"), *(folders or [])], wanted=None))
 
 
 @app.command("list")

@@ -68,7 +68,7 @@ def product_of(path: ConfigFile, name: str) -> tuple[Any, Any]:
     if name not in config.sources:
         raise invalid("name", name, "is not a source", f"Sources: {', '.join(config.sources) or 'none'}.")
     entry = config.sources[name]
-    folder = available_adapters(adapter_folders(config))[entry.adapter]
+    folder = available_adapters(adapter_folders(config), [entry.adapter])[entry.adapter]
     settings = settings_of(entry)
     return entry, compile_product(
         folder, source=name, settings=settings, overlay=entry.mapping, overlays=entry.overlays

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,9 @@ from pydantic import ValidationError
 
 from interlock.config.document import Place, read_document
 from interlock.config.errors import ConfigError
+from interlock.config.installed import MANIFEST, installed_adapters
 from interlock.config.model import Config
 from interlock.places import place
-
-MANIFEST = "adapter.yaml"
 
 
 def load_config(path: Path, *, environ: Mapping[str, str] | None = None) -> Config:
@@ -42,8 +41,12 @@ def read_config(
     return config
 
 
-def available_adapters(folders: Iterable[Path]) -> dict[str, Path]:
-    """Name and folder of every adapter in these folders. Raises ConfigError for a name that is there twice."""
+def available_adapters(folders: Iterable[Path], wanted: Collection[str] | None = ()) -> dict[str, Path]:
+    """Name and folder of every adapter in these folders, and of those ``wanted`` that came as distributions.
+
+    What is installed is looked through only when a wanted name is in no folder; ``None`` wants all. Raises
+    ConfigError for a name that is there twice.
+    """
     found: dict[str, Path] = {}
     for parent in folders:
         if not parent.is_dir():
@@ -53,6 +56,12 @@ def available_adapters(folders: Iterable[Path]) -> dict[str, Path]:
             if name in found:
                 raise ConfigError([f"the adapter {name} is in {found[name]} and in {manifest.parent}; rename one"])
             found[name] = manifest.parent
+    missing = None if wanted is None else set(wanted) - found.keys()
+    if missing is None or missing:
+        for name, folder in installed_adapters(missing).items():
+            if name in found:
+                raise ConfigError([f"the adapter {name} is in {found[name]} and installed in {folder}; remove one"])
+            found[name] = folder
     return dict(sorted(found.items()))
 
 
@@ -64,7 +73,7 @@ def adapter_folders(config: Config) -> tuple[Path, ...]:
 def _check_adapters(config: Config, name: str, lines: Mapping[Place, int]) -> None:
     if not config.sources:
         return
-    known = available_adapters(adapter_folders(config))
+    known = available_adapters(adapter_folders(config), {entry.adapter for entry in config.sources.values()})
     faults = []
     for source, entry in config.sources.items():
         if entry.adapter not in known:

@@ -99,7 +99,7 @@ class ThinMcp:
         return orjson.dumps(result)
 
     def _list(self, agent: Agent, modern: bool) -> bytes:
-        names = self._tools.usable(agent)
+        names = self._tools.shown(agent)
         key = (MODERN if modern else "", *names)
         found = self._lists.get(key)
         if found is None:

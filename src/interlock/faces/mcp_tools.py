@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from interlock.faces.answers import mcp_result
-from interlock.gateway.describe import usable
+from interlock.gateway.describe import listing
 from interlock.gateway.runtime import Runtime
 from interlock.principals.models import Agent
 from interlock.tools.catalogue import BY_NAME
@@ -19,19 +19,19 @@ class McpTools:
     """The tools behind the MCP faces.
 
     ``entries``: a tool list's entry by tool name. ``plain``: tools that ask nothing of a request but name and
-    arguments (no mirrored headers, no client capabilities), so that they need no SDK. ``usable``: the names an
-    agent may use, in list order. ``call``: agent, tool name and arguments to an MCP tool result; answers any
-    name, also an unknown one.
+    arguments (no mirrored headers, no client capabilities), so that they need no SDK. ``shown``: the names in
+    an agent's tool list, in order. ``call``: agent, tool name and arguments to an MCP tool result; answers any
+    name, also an unknown or an unlisted one.
     """
 
     entries: Mapping[str, dict[str, Any]]
     plain: frozenset[str]
-    usable: Callable[[Agent], tuple[str, ...]]
+    shown: Callable[[Agent], tuple[str, ...]]
     call: Callable[[Agent, str, Mapping[str, Any]], Awaitable[dict[str, Any]]]
 
     def listed(self, agent: Agent) -> list[dict[str, Any]]:
         """An agent's tool list."""
-        return [self.entries[name] for name in self.usable(agent)]
+        return [self.entries[name] for name in self.shown(agent)]
 
     def input_schema(self, name: str) -> dict[str, Any] | None:
         """The listed input schema of a tool, None when there is no such tool."""
@@ -47,4 +47,4 @@ def gateway_tools(runtime: Runtime) -> McpTools:
         return mcp_result(await handle(agent, name, arguments, "mcp"))
 
     entries = {name: listed(tool) for name, tool in BY_NAME.items()}
-    return McpTools(entries, frozenset(entries), usable, call)
+    return McpTools(entries, frozenset(entries), listing, call)

@@ -20,6 +20,20 @@ def usable(agent: Agent) -> tuple[str, ...]:
     return tuple(name for name in BY_NAME if name in agent.tools or name in GENERAL)
 
 
+MAX_LISTED = 18
+"""Tools that a tool list shows: more cost an agent's context and its aim."""
+
+
+def listing(agent: Agent) -> tuple[str, ...]:
+    """The tools that a tool list shows: the general ones, then in the order of the declaration, as many as fit.
+
+    The others can be called all the same; whoami names them and tool_describe describes them.
+    """
+    chosen = [name for name in agent.listed if name in agent.tools and name in BY_NAME]
+    names = dict.fromkeys((*GENERAL, *(chosen or (name for name in usable(agent)))))
+    return tuple(names)[:MAX_LISTED]
+
+
 def written(clauses: Filter) -> list[dict[str, Any]]:
     """A filter as agents write it."""
     out: list[dict[str, Any]] = []
@@ -42,6 +56,7 @@ def who(agent: Agent) -> dict[str, Any]:
         "purpose": agent.purpose,
         "stage": agent.stage,
         "tools": list(usable(agent)),
+        "unlisted": sorted(set(usable(agent)) - set(listing(agent))),
         "scopes": {
             kind: {"filter": written(scope.filter), "hidden": sorted(scope.hidden)}
             for kind, scope in sorted(agent.scopes.items())
@@ -93,14 +108,24 @@ def _health(source: Source) -> dict[str, Any]:
     return health
 
 
-def source_entry(source: Source) -> dict[str, Any]:
-    """One entry of source_list."""
+def source_entry(source: Source, agent: Agent | None = None) -> dict[str, Any]:
+    """One entry of source_list; ``agent`` sees its fields only."""
+    hidden = {kind: agent.scopes[kind].hidden for kind in agent.scopes} if agent else dict.fromkeys(source.kinds, ())
     return {
         "name": source.name,
         "product": source.product,
         "environment": source.environment,
         "kinds": sorted(source.kinds),
         "capabilities": dict(source.capabilities),
+        "ext": {
+            kind: [
+                {"field": name, "type": field.type, "values": list(field.values), "label": field.description}
+                for name, field in sorted(source.ext(kind).items())
+                if name not in unseen
+            ]
+            for kind, unseen in sorted(hidden.items())
+            if source.ext(kind)
+        },
         "health": _health(source),
         "observed_at": None,
     }

@@ -15,6 +15,7 @@ from interlock.gateway.versions import Images
 from interlock.principals.models import Scope
 from interlock.quality.judge import Judge, Judged
 from interlock.records import times
+from interlock.records.fields import EXT
 from interlock.records.filters import AnyOf, Condition, Filter, Query, Sort, known_field, read_filter, read_sort
 from interlock.records.kinds import FIELDS
 from interlock.records.problems import Problem, Slug, invalid
@@ -123,12 +124,13 @@ class Reads:
         assert kind is not None
         arguments = context.arguments
         scope = scope_of(context.agent, kind)
-        fields = visible_fields(scope, kind)
+        fields = visible_fields(scope, kind, sources_for(context, self.sources, kind, arguments.source))
         clauses = read_filter(arguments.filter, fields)
         sort = read_sort(arguments.sort, fields)
         if not sort and kind in _NEWEST_FIRST and "updated_at" in fields:
             sort = (Sort("updated_at", descending=True),)
-        if arguments.text is not None and (blind := sorted(scope.hidden & _SEARCHED[kind])):
+        blind = sorted(name for name in scope.hidden if name in _SEARCHED[kind] or name.startswith(EXT))
+        if arguments.text is not None and blind:
             # Whether a text is found tells what stands in the fields that it is looked for in.
             detail = f"searches fields that are hidden from you ({', '.join(blind)})"
             raise invalid("text", arguments.text, detail, "Use filter: contains on a field that you may read.")
@@ -153,7 +155,7 @@ class Reads:
         sources = sources_for(context, self.sources, kind, named)
         names = self._names(context, kind, scope)
         if full and names is None:
-            names = sorted(visible_fields(scope, kind))
+            names = sorted(visible_fields(scope, kind, sources))
         query = bounded(query, scope)
         source = sources[0]
         if len(sources) > 1 or (sort_asked and not search.sorts(source, kind, query)):
@@ -258,7 +260,7 @@ class Reads:
         asked = context.given("fields")
         if asked is None:
             return None
-        fields = visible_fields(scope, kind)
+        fields = visible_fields(scope, kind, self.sources.values())
         return [known_field(name, fields, f"fields[{index}]").name for index, name in enumerate(asked)]
 
     async def _journal(self, context: Context) -> dict[str, Any]:
@@ -385,7 +387,7 @@ class Reads:
 
     async def _list_sources(self, context: Context) -> dict[str, Any]:
         readable = set(context.agent.scopes)
-        data = [source_entry(s) for s in self.sources.values() if not readable.isdisjoint(s.kinds)]
+        data = [source_entry(s, context.agent) for s in self.sources.values() if not readable.isdisjoint(s.kinds)]
         return {"data": data, "provenance": render.gateway_provenance(context.now), "warnings": []}
 
 

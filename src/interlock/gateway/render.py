@@ -13,7 +13,7 @@ from interlock.governance.decide import Reason
 from interlock.principals.models import Scope
 from interlock.quality.judge import Flag, Judged
 from interlock.records import times
-from interlock.records.fields import UNMAPPED
+from interlock.records.fields import EXT, UNMAPPED
 from interlock.records.kinds import FIELDS
 from interlock.records.text import reads_like_instructions
 from interlock.tools.catalogue import COMPACT
@@ -84,6 +84,8 @@ def row(
         for name in names:
             if name in record:
                 out[name] = record[name]
+        if own := _own(record, names):
+            out["ext"] = own
         if "native" in record and (kept := {n: v for n, v in record["native"].items() if n in names}):
             out["native"] = kept
     out["standing"] = judged.standing
@@ -114,12 +116,21 @@ def _short(value: Any) -> Any:
     return value
 
 
+def _own(record: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """The asked fields of this instance."""
+    more = record.get("ext") or {}
+    asked = (name.removeprefix(EXT) for name in names if name.startswith(EXT))
+    return {name: more[name] for name in asked if name in more}
+
+
 def chosen(record: dict[str, Any], names: Sequence[str] | None) -> dict[str, Any]:
     """The record, or only the fields asked for (ref, native and ext stay)."""
     if names is None:
         return record
     keep = {"ref", *names}
     out = {name: value for name, value in record.items() if name in keep}
+    if own := _own(record, names):
+        out["ext"] = own
     if "native" in record and (kept := {n: v for n, v in record["native"].items() if n in keep}):
         out["native"] = kept
     return out

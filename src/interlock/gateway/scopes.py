@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from interlock.principals.models import Agent, Scope
-from interlock.records.fields import Field
+from interlock.records.fields import EXT, Field
 from interlock.records.filters import Filter, Query, matches
 from interlock.records.kinds import FIELDS
 from interlock.records.problems import Problem, Slug
 from interlock.records.refs import Ref
+from interlock.sources.source import Source
 
 
 def scope_of(agent: Agent, kind: str) -> Scope:
@@ -28,11 +29,22 @@ def scope_of(agent: Agent, kind: str) -> Scope:
     return scope
 
 
-def visible_fields(scope: Scope, kind: str) -> Mapping[str, Field]:
-    """The fields of a kind that the agent may name and read."""
-    if not scope.hidden:
+def visible_fields(scope: Scope, kind: str, sources: Iterable[Source] = ()) -> Mapping[str, Field]:
+    """The fields of a kind that the agent may name and read; with ``sources``, those of their instances, too.
+
+    Of a name that two instances use for different types, neither is offered: ask one source by name.
+    """
+    fields: dict[str, Field] = {}
+    differ: set[str] = set()
+    for source in sources:
+        for name, field in source.ext(kind).items():
+            known = fields.setdefault(name, field)
+            if (known.type, known.values, known.refers) != (field.type, field.values, field.refers):
+                differ.add(name)
+    if not scope.hidden and not fields:
         return FIELDS[kind]
-    return {name: field for name, field in FIELDS[kind].items() if name not in scope.hidden}
+    unseen = scope.hidden | differ
+    return {name: field for name, field in {**FIELDS[kind], **fields}.items() if name not in unseen}
 
 
 def bounded(query: Query, scope: Scope) -> Query:
@@ -54,6 +66,9 @@ def shown(scope: Scope, record: dict[str, Any]) -> dict[str, Any]:
     if not hidden:
         return record
     seen = {name: value for name, value in record.items() if name not in hidden}
+    own = seen.get("ext")
+    if own and any(name.startswith(EXT) for name in hidden):
+        seen["ext"] = {name: value for name, value in own.items() if EXT + name not in hidden}
     native = seen.get("native")
     if native and not hidden.isdisjoint(native):
         rest = {name: value for name, value in native.items() if name not in hidden}

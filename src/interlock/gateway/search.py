@@ -121,7 +121,9 @@ class Joined:
         while len(rows) < limit:
             live = [run for run in runs if not run.ended and not run.dropped]
             dry = [run for run in live if not run.rows]
-            if any(run.bounded for run in dry):
+            if halted := [run for run in dry if run.bounded]:
+                for run in halted:
+                    _missing(run, "partial", _bound(run), first=False)
                 break
             if dry:
                 await self._read(dry, first=not rows)
@@ -192,6 +194,11 @@ def _missing(run: Run, outcome: Outcome, problem: Problem, first: bool) -> None:
         run.drop(outcome, problem)
     else:
         run.outcome, run.problem = "partial", problem
+
+
+def _bound(run: Run) -> Problem:
+    detail = f"{run.name} was read as far as its bounds of rows and time allow for one page"
+    return Problem(Slug.UNSUPPORTED, detail, next_step="Go on with the cursor, or narrow the filter.", source=run.name)
 
 
 def _outcome(problem: Problem) -> Outcome:

@@ -6,6 +6,7 @@
     owner: service-desk@example.com
     purpose: Sorts new incidents and adds notes.
     tools: [triage, incident_resolve]        # tools, or names of tool sets
+    listed: [triage-read]                    # of these, what a tool list shows; if left out: as many as fit
     read:
       incident:
         filter: [{field: group, op: eq, value: "snow:group:Service Desk"}]
@@ -59,6 +60,7 @@ class AgentDeclaration(_Strict):
     owner: Line
     purpose: Line
     tools: list[str] = []
+    listed: list[str] = []
     read: dict[str, ReadDeclaration] = {}
     stage: Stage = "shadow"
     budgets: BudgetsDeclaration = BudgetsDeclaration()
@@ -78,14 +80,10 @@ def read_declaration(
     """
     shape = _shape(_mapping(source))
     check_id(shape.id)
-    granted: set[str] = set()
-    for index, name in enumerate(shape.tools):
-        if name in tool_sets:
-            granted.update(tool_sets[name])
-        elif name in tools:
-            granted.add(name)
-        else:
-            raise _unknown(f"tools[{index}]", name, (*tools, *tool_sets), "is neither a tool nor a tool set")
+    granted = _named("tools", shape.tools, tools, tool_sets)
+    listed = _named("listed", shape.listed, tools, tool_sets) or granted
+    if beyond := [name for name in listed if name not in granted]:
+        raise invalid("listed", beyond[0], "is not one of the agent's tools", "Name it in tools too.")
     scopes = {}
     for kind, entry in shape.read.items():
         if kind not in fields:
@@ -93,12 +91,35 @@ def read_declaration(
         scopes[kind] = Scope(
             read_filter(entry.filter, fields[kind], f"read.{kind}.filter"),
             frozenset(
-                known_field(name, fields[kind], f"read.{kind}.hide[{index}]").name
+                name
+                if re.fullmatch(rf"ext\.{record_fields.EXT_NAME}", name)  # of an instance: not known here
+                else known_field(name, fields[kind], f"read.{kind}.hide[{index}]").name
                 for index, name in enumerate(entry.hide)
             ),
         )
     budgets = Budgets(shape.budgets.calls_per_minute, shape.budgets.writes_per_hour)
-    return Agent(shape.id, shape.owner, shape.purpose, frozenset(granted), scopes, stage=shape.stage, budgets=budgets)
+    return Agent(
+        shape.id,
+        shape.owner,
+        shape.purpose,
+        frozenset(granted),
+        scopes,
+        stage=shape.stage,
+        budgets=budgets,
+        listed=tuple(listed),
+    )
+
+
+def _named(
+    key: str, names: Iterable[str], tools: Collection[str], tool_sets: Mapping[str, Collection[str]]
+) -> dict[str, None]:
+    """The tools behind names of tools and sets, each once, in the order of the declaration."""
+    found: dict[str, None] = {}
+    for index, name in enumerate(names):
+        if name not in tool_sets and name not in tools:
+            raise _unknown(f"{key}[{index}]", name, (*tools, *tool_sets), "is neither a tool nor a tool set")
+        found.update(dict.fromkeys(tool_sets.get(name, (name,))))
+    return found
 
 
 def check_id(id: str) -> str:  # noqa: A002 - the word of the contract

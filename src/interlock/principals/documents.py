@@ -19,6 +19,7 @@ def write(principal: AnyPrincipal) -> str:
             "owner": principal.owner,
             "purpose": principal.purpose,
             "tools": sorted(principal.tools),
+            "listed": list(principal.listed),
             "read": {
                 kind: {"filter": clauses(scope.filter), "hide": sorted(scope.hidden)}
                 for kind, scope in sorted(principal.scopes.items())
@@ -71,6 +72,7 @@ def read(
         found["stage"],
         status,
         Budgets(**found["budgets"]),
+        tuple(found.get("listed", ())),  # absent in documents of earlier versions
     )
 
 

@@ -58,7 +58,10 @@ NO_SCOPES: Mapping[str, Scope] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """An AI agent as its declaration has it. A kind without a scope is not readable at all."""
+    """An AI agent as its declaration has it. A kind without a scope is not readable at all.
+
+    ``listed``: the tools to show it first, in order; empty: as the catalogue has them.
+    """
 
     kind: ClassVar[PrincipalKind] = "agent"
     id: str
@@ -69,6 +72,7 @@ class Agent:
     stage: Stage = "shadow"
     status: Status = "active"
     budgets: Budgets = Budgets()
+    listed: tuple[str, ...] = ()
     key: str | None = None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -60,8 +61,24 @@ class Field:
         return OPERATORS[self.type]
 
 
+EXT = "ext."
+"""How a field of an instance that the contract does not know is named: ``ext.u_cost_centre``."""
+
+EXT_NAME = r"[A-Za-z][A-Za-z0-9_]{0,62}"
+
 UNMAPPED = "unmapped"
 """What an enum says when the native value has no mapping; the native value stands in ``native``."""
+
+
+def said(record: Mapping[str, Any], name: str) -> Any:
+    """The value of a field in a record, ABSENT when it is not there; ``ext.name`` stands under ``ext``."""
+    if name[:4] != EXT:
+        return record.get(name, ABSENT)
+    more = record.get("ext")
+    return more.get(name[4:], ABSENT) if more else ABSENT
+
+
+ABSENT: Any = object()
 
 
 def fields_of(model: type[Any]) -> dict[str, Field]:

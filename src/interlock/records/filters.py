@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from interlock.records import times
-from interlock.records.fields import UNMAPPED, Field
+from interlock.records.fields import ABSENT, UNMAPPED, Field, said
 from interlock.records.problems import Problem, Slug, invalid
 from interlock.records.refs import Ref
 
@@ -190,10 +190,10 @@ _FOLDED = ("contains", "starts")
 
 def holds(condition: Condition, record: Mapping[str, Any]) -> bool | None:
     """True, false, or None when the field is absent. Text compares without regard to case."""
-    if condition.field not in record:
+    value = said(record, condition.field)
+    if value is ABSENT:
         return None
     op, wanted = condition.op, condition.value
-    value = record[condition.field]
     blank = value is None or value in ("", [])
     if op == "empty":
         return blank

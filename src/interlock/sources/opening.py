@@ -57,7 +57,9 @@ async def open_sources(
     """
     for secret in secrets_in(config):
         telemetry.log.scrubber.learn(secret.get_secret_value())
-    folders = available_adapters((places("adapters"), *config.adapters))
+    folders = available_adapters(
+        (places("adapters"), *config.adapters), {entry.adapter for entry in config.sources.values()}
+    )
     sources: dict[str, Source] = {}
     for name, entry in config.sources.items():
         if entry.adapter not in folders:

@@ -7,6 +7,7 @@ from collections.abc import Mapping as Map
 from typing import Any, Literal, Protocol
 
 from interlock.adapterkit.native import Native, Plan
+from interlock.records.fields import Field
 from interlock.records.filters import Query
 
 
@@ -30,6 +31,8 @@ class MappingPort(Protocol):
 
     @property
     def fields(self) -> Map[str, UsePort]: ...
+    @property
+    def ext(self) -> Map[str, Field]: ...
     def columns(self, fields: Iterable[str] | None = None) -> tuple[str, ...]: ...
     def decode(self, native: Native) -> dict[str, Any]: ...
     def handle(self, native: Native) -> str | None: ...

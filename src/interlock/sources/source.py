@@ -16,6 +16,7 @@ from interlock.adapterkit.native import Native, NativeWrite, Page, Plan
 from interlock.adapterkit.offers import offered
 from interlock.clock import Clock
 from interlock.config import SourceConfig
+from interlock.records.fields import Field
 from interlock.records.filters import Condition, Query
 from interlock.records.problems import Problem, Slug
 from interlock.records.refs import Ref
@@ -283,6 +284,11 @@ class Source:
     def asked_by(self, kind: str, operator: str) -> frozenset[str]:
         """Canonical fields that the source itself can be asked by with this operator."""
         return frozenset(name for name, use in self._mapping(kind).fields.items() if operator in use.operators)
+
+    def ext(self, kind: str) -> Mapping[str, Field]:
+        """Fields of this instance that the contract does not know, by their names in filters (``ext.name``)."""
+        mapping = self._mappings.get(kind)
+        return mapping.ext if mapping is not None else {}
 
     def writable(self, kind: str) -> frozenset[str]:
         """Canonical fields that can be written, some of them only when the record is created."""

@@ -89,6 +89,7 @@ class WhoamiOut(Contract):
     purpose: str | None = None
     stage: Literal["shadow", "reviewed", "autonomous"]
     tools: list[str]
+    unlisted: list[str] = Field(default=[], description="Of these, the ones a tool list leaves out; call them alike.")
     scopes: dict[str, Any] = Field(description="Per kind: the filter that bounds what you read, and hidden fields.")
     budgets: dict[str, int | None]
 
@@ -114,6 +115,7 @@ class SourceOut(Contract):
     environment: str
     kinds: list[str]
     capabilities: dict[str, Any]
+    ext: dict[str, list[dict[str, Any]]] = {}
     health: dict[str, Any]
     observed_at: str | None = Field(default=None, pattern=INSTANT)
 

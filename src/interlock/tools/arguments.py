@@ -8,7 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 
 from interlock.records.filters import MAX_CONDITIONS
 from interlock.records.refs import KINDS
-from interlock.tools.filterschema import FIELD_NAMES, INSTANT, filter_schema, ref_pattern, sort_schema
+from interlock.tools.filterschema import FIELD_NAMES, INSTANT, OWN_NAME, filter_schema, ref_pattern, sort_schema
 
 SAID = r"[^\s\u0085\ufeff]"
 """Something but white space. What ``\\s`` holds differs by dialect in these two characters."""
@@ -69,7 +69,7 @@ Moment = Annotated[
 
 def fields_schema(kind: str) -> WithJsonSchema:
     """The schema of the argument that names fields of a kind."""
-    names = {"type": "array", "items": {"enum": FIELD_NAMES[kind]}, "maxItems": 60}
+    names = {"type": "array", "items": {"anyOf": [{"enum": FIELD_NAMES[kind]}, OWN_NAME]}, "maxItems": 60}
     about = "Fields to return instead of the compact ones."
     return WithJsonSchema({"anyOf": [names, {"type": "null"}], "description": about})
 

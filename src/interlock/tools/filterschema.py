@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from interlock.records.fields import Field
+from interlock.records.fields import EXT_NAME, OPERATORS, Field
 from interlock.records.filters import MAX_ANY, MAX_CONDITIONS, MAX_TEXT, MAX_VALUES
 from interlock.records.kinds import FIELDS
 
@@ -58,8 +58,22 @@ def _conditions(fields: list[Field]) -> list[dict[str, Any]]:
     return found
 
 
+OWN_NAME = {"type": "string", "pattern": rf"^ext\.{EXT_NAME}$"}
+"""A field of one instance; source_list tells them with their types."""
+
+
 def _object(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+
+
+_OWN = _object(
+    {
+        "field": OWN_NAME,
+        "op": {"enum": sorted({op for ops in OPERATORS.values() for op in ops})},
+        "value": {"type": ["string", "integer", "boolean", "array"]},
+    },
+    ["field"],
+)
 
 
 def filter_schema(kind: str) -> dict[str, Any]:
@@ -69,6 +83,7 @@ def filter_schema(kind: str) -> dict[str, Any]:
         if field.operators:
             groups.setdefault((field.type, field.values, field.refers), []).append(field)
     conditions = [schema for fields in groups.values() for schema in _conditions(fields)]
+    conditions.append(_OWN)
     any_of = _object(
         {"any": {"type": "array", "items": {"anyOf": conditions}, "minItems": 1, "maxItems": MAX_ANY}}, ["any"]
     )
