@@ -50,6 +50,13 @@ def seeded(part: Any) -> None:
     if isinstance(properties, dict):
         if "cursor" in properties and "limit" in properties:
             properties["cursor"] = {"type": "null"}
+        if {"item", "variables"} <= properties.keys():  # what an item asks for, only the instance knows
+            properties["item"] = {"enum": [SEEDS["order"]["item"]]}
+            properties["variables"] = {"const": SEEDS["order"]["variables"]}
+            part["required"] = ["item", "variables"]
+        if "filter" in properties and "x-filter" not in properties["filter"]:  # its fields depend on the kind
+            properties["filter"] = properties["sort"] = {"type": "array", "maxItems": 0}
+            properties["fields"] = {"type": "null"}
         if "source" in properties and "anyOf" in properties["source"]:
             properties["source"] = {"enum": [*SEEDS["sources"], None]}
     for entry in part.values():
