@@ -19,6 +19,7 @@ from tests.cli.commands import Shell
 from interlock.cli.main import app
 from interlock.config.load import load_config
 from interlock.tools.catalogue import BY_NAME
+from interlock.tools.contracts import VERSION
 
 AGENT = """
 id: triage
@@ -220,19 +221,19 @@ class TestLedger:
 
 class TestContractsAndChecks:
     def test_contracts_are_written_and_drift_is_seen(self, shell: Shell) -> None:
-        assert "v0/openapi.json" in shell.ok("contracts", "export", "out")
+        assert f"{VERSION}/openapi.json" in shell.ok("contracts", "export", "out", "--first")
         assert shell.ok("contracts", "export", "out") == "nothing changed\n"
         assert "up to date" in shell.ok("contracts", "export", "out", "--check")
-        file = shell.folder / "out" / "v0" / "openapi.json"
-        file.write_text("{}")
+        file = shell.folder / "out" / VERSION / "openapi.json"
+        file.unlink()
         done = shell.run("contracts", "export", "out", "--check")
         assert done.code == 1
-        assert "v0/openapi.json" in done.err
-        assert file.read_text() == "{}"
+        assert f"{VERSION}/openapi.json" in done.err
+        assert not file.exists()
 
     def test_a_difference_that_breaks_is_told_and_fails(self, shell: Shell) -> None:
-        shell.ok("contracts", "export", "out")
-        old = shell.folder / "out" / "v0"
+        shell.ok("contracts", "export", "out", "--first")
+        old = shell.folder / "out" / VERSION
         assert shell.ok("contracts", "diff", str(old), str(old)) == "0 breaking, 0 compatible changes\n"
         new = shell.folder / "new"
         shutil.copytree(old, new)
@@ -271,7 +272,7 @@ class TestAdapters:
             (["servicenov"], "servicenow"),
             (["servicenow", "--native", "{"], "not JSON"),
             (["servicenow", "--native", "[]"], "not a JSON object"),
-            (["servicenow", "--kind", "change"], "incident"),
+            (["servicenow", "--kind", "article_of_nobody"], "incident"),
             (["servicenow", "--filter", '[{"field":"stat","value":"new"}]'], "state"),
         ],
     )

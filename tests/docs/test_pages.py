@@ -265,7 +265,7 @@ def test_exporting_contracts_leaves_the_folders_own_page(tmp_path: Path) -> None
     from interlock.tools.publishing import export
 
     (tmp_path / "README.md").write_text(text("contracts/README.md"))
-    export(tmp_path)
+    export(tmp_path, first=True)
     assert (tmp_path / "README.md").exists()
     listed = {words(row[0])[0] for row in tables("contracts/README.md")["Contracts"][1:]}
     for path in (ROOT / "contracts").rglob("*.json"):

@@ -35,7 +35,7 @@ def connect(source: SourceConfig, clock: Clock, login: Literal["http", "envelope
         clock,
         auth=credentials(source.auth) if login == "http" else NoAuth(),
         limits=limits,
-        trust=_trust(source),
+        trust=trusted(source),
         transport=source.transport,
     )
 
@@ -53,7 +53,8 @@ def credentials(auth: AuthConfig) -> Auth:
     return NoAuth()
 
 
-def _trust(source: SourceConfig) -> Trust:
+def trusted(source: SourceConfig) -> Trust:
+    """Whom a source believes: authorities, its own certificate, the proxy. Raises Problem invalid-argument."""
     proxy = user = password = None
     if source.proxy is not None:
         found = urlsplit(source.proxy.get_secret_value())

@@ -241,7 +241,9 @@ class Planner:
             if ref.source != self.source or ref.kind != each.ref:
                 continue
             if each.by is not None:
-                handles.append((ref.handle or ref.key).rpartition("/")[2])
+                handle = (ref.handle or ref.key).rpartition("/")[2]
+                if handle:  # else it names nothing, and an empty parameter would ask something else
+                    handles.append(handle)
             elif ref.handle is not None:
                 handles.append(ref.handle)
             elif each.plain_key or each.key == each.read:

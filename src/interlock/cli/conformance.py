@@ -35,6 +35,12 @@ def check(
     level: Annotated[
         str | None, typer.Option("--level", help="Level to reach; else what the adapter promises.")
     ] = None,
+    real_server: Annotated[
+        str | None, typer.Option("--real-server", help="The source is a real server, of this product and version.")
+    ] = None,
+    proofs: Annotated[
+        Path | None, typer.Option("--proofs", help="Folder of what public clients said of the mock.")
+    ] = None,
     only: Annotated[list[str] | None, typer.Option("--only", help="Only rules that begin so; repeatable.")] = None,
     junit: Annotated[Path | None, typer.Option("--junit", help="Write JUnit XML to this file.")] = None,
     json: Annotated[Path | None, typer.Option("--json", help="Write JSON to this file.")] = None,
@@ -45,7 +51,7 @@ def check(
     path = _folder(folder)
     if source is not None and mock:
         raise invalid("--mock", None, "and --source exclude each other", "Give one of them.")
-    report = asyncio.run(_run(path, source, config, mock, _level(level), only))
+    report = asyncio.run(_run(path, source, config, mock, _level(level), only, real_server, proofs))
     _show(report, everything)
     _write(report, junit, json, html)
     if not report.good:
@@ -72,7 +78,14 @@ def _level(given: str | None) -> Level | None:
 
 
 async def _run(
-    folder: Path, source: str | None, config: Path, mock: bool, level: Level | None, only: list[str] | None
+    folder: Path,
+    source: str | None,
+    config: Path,
+    mock: bool,
+    level: Level | None,
+    only: list[str] | None,
+    claimed: str | None,
+    proofs: Path | None,
 ) -> Report:
     from interlock.clock import SystemClock
     from interlock.conformance.bench import Bench
@@ -88,7 +101,19 @@ async def _run(
         work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="interlock-kit-")))
         against, name, settings, control = await _against(stack, folder, source, config, mock, work)
         product, declaration = prepared(folder, name, settings)
-        bench = Bench(folder, product, declaration, clock, work / "wsdl", name, settings, control=control)
+        bench = Bench(
+            folder,
+            product,
+            declaration,
+            clock,
+            work / "wsdl",
+            name,
+            settings,
+            control=control,
+            claimed=claimed,
+            proofs=proofs,
+            mocked=declaration.mock.module if mock and declaration.mock else None,
+        )
         results = await check(bench, rules=rules, told=stack.enter_context(_progress()))
         title = product.manifest.title if product else folder.name
     return Report(folder.name, title, against, level or declaration.level, to_text(clock.now()), results)

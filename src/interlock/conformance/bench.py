@@ -85,6 +85,7 @@ class Bench:
     tap: Tap | None = None
     made: list[Made] = field(default_factory=list)
     untidy: list[str] = field(default_factory=list)
+    before: dict[tuple[str, str], int] = field(default_factory=dict)
     _scans: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     # --- what is there -----------------------------------------------------------------------------

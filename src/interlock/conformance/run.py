@@ -10,7 +10,7 @@ from typing import Any
 from interlock.adapterkit.product import Product, compile_product
 from interlock.adapterkit.yamlfile import MappingError
 from interlock.config import SourceConfig
-from interlock.conformance import golden, harvests, laws, questions, reads, statics, writes
+from interlock.conformance import golden, harvests, laws, proven, questions, reads, statics, writes
 from interlock.conformance.bench import Bench
 from interlock.conformance.declaration import Declaration, load_declaration
 from interlock.conformance.rules import Book, DoesNotApply, Failed, Needs, Outcome, Result, Rule, Skipped
@@ -29,7 +29,17 @@ async def compiles(bench: Bench) -> str | None:
     return None
 
 
-BOOKS = (_BASE, statics.BOOK, laws.BOOK, golden.BOOK, reads.BOOK, questions.BOOK, harvests.BOOK, writes.BOOK)
+BOOKS = (
+    _BASE,
+    statics.BOOK,
+    laws.BOOK,
+    golden.BOOK,
+    reads.BOOK,
+    questions.BOOK,
+    harvests.BOOK,
+    writes.BOOK,
+    proven.BOOK,
+)
 RULES: tuple[Rule, ...] = tuple(rule for book in BOOKS for rule in book.rules)
 """Every rule, in the order in which they are checked. WRITE-TIDY comes last: it takes back what all others made."""
 
