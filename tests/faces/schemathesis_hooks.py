@@ -41,6 +41,8 @@ def seeded(part: Any) -> None:
             part["enum"] = known
     if part.pop("x-tool", False):
         part["enum"] = SEEDS["tools"]
+    for kind, lacking in SEEDS["unwritable"].items():
+        _writable_only(part, kind, lacking)
     if "x-filter" in part:
         _without(part, SEEDS["lacking"].get(part["x-filter"], []))
     if "x-sort" in part:
@@ -63,6 +65,15 @@ def seeded(part: Any) -> None:
         seeded(entry)
 
 
+def _writable_only(part: dict[str, Any], kind: str, lacking: list[str]) -> None:
+    """Of what a record of a kind is made or changed with, only what the instance can hold."""
+    properties = part.get("properties")
+    if not isinstance(properties, dict) or not set(SEEDS["marks"][kind]) <= properties.keys():
+        return
+    for name in lacking:
+        properties.pop(name, None)
+
+
 def _without(part: Any, lacking: list[str]) -> None:
     """Drop fields from the conditions of a filter; a condition without fields goes too."""
     if isinstance(part, list):
@@ -76,6 +87,8 @@ def _without(part: Any, lacking: list[str]) -> None:
 
 def _empty(condition: Any, lacking: list[str]) -> bool:
     fields = condition.get("properties", {}).get("field") if isinstance(condition, dict) else None
+    if isinstance(fields, dict) and "pattern" in fields:
+        return True  # fields of an instance's own: this one has none
     if not isinstance(fields, dict) or "enum" not in fields:
         return False
     fields["enum"] = [name for name in fields["enum"] if name not in lacking]

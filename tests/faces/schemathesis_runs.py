@@ -68,6 +68,10 @@ def seeds(house: House) -> dict[str, Any]:
             "variables": {"name": "dl-berlin"},
         },
         "tools": list(BY_NAME),
+        "unwritable": {
+            kind: sorted(set(FIELDS[kind]) - house.runtime.sources["snow"].writable(kind)) for kind in ("ci", "change")
+        },
+        "marks": {"ci": ["asset_tag", "mac"], "change": ["backout_plan", "test_plan"]},
         "lacking": {kind: lacking(kind) for kind in ("incident", "ci", "change")},
     }
 
