@@ -151,6 +151,7 @@ async def _serve(
             "environment": "test",
             "base_url": mock.url,
             "auth": {"basic": {"username": "admin", "password": "admin"}},
+            "settings": {"standard_change_template": "0" * 32},
         }
         config = config_for({"snow": source}, folder / "state", times.to_text(estate.as_of), profile("snow"))
         async with (

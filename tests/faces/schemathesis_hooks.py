@@ -59,18 +59,31 @@ def seeded(part: Any) -> None:
         if "filter" in properties and "x-filter" not in properties["filter"]:  # its fields depend on the kind
             properties["filter"] = properties["sort"] = {"type": "array", "maxItems": 0}
             properties["fields"] = {"type": "null"}
+        if "fields" in properties and "anyOf" in properties["fields"]:
+            _named_only(properties["fields"])
         if "source" in properties and "anyOf" in properties["source"]:
             properties["source"] = {"enum": [*SEEDS["sources"], None]}
     for entry in part.values():
         seeded(entry)
 
 
+def _named_only(part: dict[str, Any]) -> None:
+    """Names of fields without those of an instance's own: this one has none."""
+    for entry in part["anyOf"]:
+        items = entry.get("items", {})
+        if "anyOf" in items:
+            entry["items"] = next(each for each in items["anyOf"] if "enum" in each)
+
+
 def _writable_only(part: dict[str, Any], kind: str, lacking: list[str]) -> None:
     """Of what a record of a kind is made or changed with, only what the instance can hold."""
     properties = part.get("properties")
-    if not isinstance(properties, dict) or not set(SEEDS["marks"][kind]) <= properties.keys():
+    if not isinstance(properties, dict) or "native" in properties:  # a record, not what it is made with
         return
-    for name in lacking:
+    if not set(SEEDS["marks"][kind]) <= properties.keys():
+        return
+    made = "source" in properties  # a record is made in a source, and changed where it is
+    for name in lacking if made else [*lacking, *SEEDS["fixed"][kind]]:
         properties.pop(name, None)
 
 

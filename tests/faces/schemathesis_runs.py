@@ -71,6 +71,7 @@ def seeds(house: House) -> dict[str, Any]:
         "unwritable": {
             kind: sorted(set(FIELDS[kind]) - house.runtime.sources["snow"].writable(kind)) for kind in ("ci", "change")
         },
+        "fixed": {"ci": ["cls"], "change": []},
         "marks": {"ci": ["asset_tag", "mac"], "change": ["backout_plan", "test_plan"]},
         "lacking": {kind: lacking(kind) for kind in ("incident", "ci", "change")},
     }
