@@ -66,7 +66,7 @@ class AttachmentGet(Arguments):
     ] = 20_000
 
 
-def _pairs() -> list[dict[str, Any]]:
+def _pairs() -> list[Any]:
     """The schemas of what can be linked to what."""
     return [
         {
