@@ -18,6 +18,7 @@ from interlock.adapterkit.wire import Answer, Call, Transport
 from interlock.clock import Clock
 from interlock.config import SourceConfig
 from interlock.conformance.declaration import UNIQUE, Declaration, KindSamples
+from interlock.conformance.recording import Recorder
 from interlock.conformance.rules import DoesNotApply, Failed, Skipped
 from interlock.records.filters import Clause, Condition, Query
 from interlock.records.problems import Problem
@@ -66,7 +67,8 @@ class Made:
 class Bench:
     """One run of the kit over one adapter; with a ``config`` also over a source.
 
-    ``replayed``: the source answers from recordings. ``control`` changes a switch of the mock behind it.
+    ``replay``: the source answers from recordings. ``recorder``: what it says is recorded. ``control`` changes a
+    switch of the mock behind it.
     """
 
     folder: Path
@@ -77,6 +79,7 @@ class Bench:
     name: str = "kit"
     config: SourceConfig | None = None
     replay: Transport | None = None
+    recorder: Recorder | None = None
     control: Callable[[str, Any], Awaitable[None]] | None = None
     claimed: str | None = None
     proofs: Path | None = None
@@ -130,7 +133,8 @@ class Bench:
         taps: list[Tap] = []
 
         def tapped(transport: Transport) -> Transport:
-            taps.append(Tap(self.replay or transport))
+            recorded = self.recorder.over(transport) if self.recorder is not None else transport
+            taps.append(Tap(self.replay or recorded))
             return taps[0]
 
         source = build_source(
