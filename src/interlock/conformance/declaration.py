@@ -132,7 +132,8 @@ def _fits(declaration: Declaration, document: Document, product: Product) -> Non
     for at, need in enumerate(declaration.needs):
         fields = product.mappings[need.kind].fields if need.kind in product.mappings else {}
         if need.field not in fields:
-            raise document.unknown(("needs", at, "field"), fields, "a mapped field")
+            fault = f"{need.field!r} is not mapped for {need.kind}"
+            raise document.fault(("needs", at, "field"), fault, nearest(need.field, fields))
     for kind, samples in declaration.kinds.items():
         if kind not in product.mappings:
             raise document.unknown(("kinds", kind), product.mappings, "a kind of this adapter")

@@ -89,7 +89,7 @@ def limits(heard: Sequence[Heard], config: SourceConfig) -> Finding:
         return wrong(
             "limits",
             "The source refuses calls because there were too many (HTTP 429)"
-            + (f"; it asks to wait: {wait[:40]}." if wait else "."),
+            + (f"; it asks to wait: {wait[:40]}{' s' if wait.isdecimal() else ''}." if wait else "."),
             "Set `limits.per_hour`, `limits.per_second` or `limits.concurrency` below what it allows. Ask its "
             "administrator which rule holds for this account, and who else uses it.",
         )

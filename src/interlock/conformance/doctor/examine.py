@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from dataclasses import replace
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from interlock.adapterkit.connection import trusted
@@ -27,12 +26,14 @@ _ORDER = ("name", "connect", "tls", "http", "credentials", "read", "clock", "lim
 async def examine(
     name: str, config: SourceConfig, folder: Path, clock: Clock, telemetry: Telemetry, *, cache: Path | None = None
 ) -> list[Finding]:
-    """Every finding about a source, secrets removed. Nothing is written; ``folder`` is the adapter's."""
-    scrubber = telemetry.log.scrubber
+    """Every finding about a source. Nothing is written; ``folder`` is the adapter's.
+
+    Secrets are removed from what the source says, not from our own words: there a short password would show by
+    the gap that it leaves.
+    """
     for secret in secrets_in(config):
-        scrubber.learn(secret.get_secret_value())
-    found = [each async for each in _steps(name, config, folder, clock, telemetry, cache)]
-    return [replace(each, means=scrubber.clean(each.means), do=scrubber.clean(each.do)) for each in found]
+        telemetry.log.scrubber.learn(secret.get_secret_value())
+    return [each async for each in _steps(name, config, folder, clock, telemetry, cache)]
 
 
 async def _steps(
@@ -60,7 +61,7 @@ async def _steps(
                     for step in _ORDER[_ORDER.index(finding.id) + 1 :]:
                         yield skipped(step, finding.id)
                     return
-        async for finding in _calls(source, config, folder, clock, tap):
+        async for finding in _calls(source, config, folder, clock, tap, telemetry.log.scrubber.clean):
             yield finding
     finally:
         await source.close()
@@ -73,9 +74,9 @@ async def _line(config: SourceConfig, clock: Clock) -> AsyncIterator[Finding]:
 
 
 async def _calls(
-    source: Source, config: SourceConfig, folder: Path, clock: Clock, tap: Tap | None
+    source: Source, config: SourceConfig, folder: Path, clock: Clock, tap: Tap | None, clean: Callable[[str], str]
 ) -> AsyncIterator[Finding]:
-    trials = await try_kinds(source, sorted(source.kinds), tap, clock)
+    trials = await try_kinds(source, sorted(source.kinds), tap, clock, clean)
     read_any = any(trial.problem is None for trial in trials)
     heard = [each for trial in trials for each in trial.heard]
     blocked = ""

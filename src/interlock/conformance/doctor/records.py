@@ -114,7 +114,7 @@ async def _by_time(source: Source, kind: str, record: Mapping[str, Any]) -> Find
         found = await source.search(kind, Query(read_filter(clauses, FIELDS[kind]), limit=200))
         again = await source.get(kind, record["ref"].split(":", 2)[2])
     except Problem as problem:
-        return cannot_tell("time_zone", f"{kind} cannot be found by time: {problem.detail}.")
+        return cannot_tell("time_zone", f"{kind} cannot be found by time ({problem.slug.value}).")
     if any(each["ref"] == record["ref"] for each in found.records):
         return ok("time_zone", f"No time is in the future, and {kind} records are found by the times they show.")
     if again.record.get("updated_at") != record["updated_at"] or len(found.records) >= 200:
@@ -140,7 +140,9 @@ async def ready(source: Source, need: Need, settings: Mapping[str, Any]) -> Find
         choices = await source.choices(need.kind, need.field)
     except Problem as problem:
         return cannot_tell(
-            step, f"The choices of {need.field} cannot be read: {problem.detail}.", f"{wanted} must be one. {need.ask}"
+            step,
+            f"The choices of {need.field} cannot be read ({problem.slug.value}).",
+            f"{wanted} must be one. {need.ask}",
         )
     if any(choice.value == wanted and choice.active for choice in choices):
         return ok(step, f"{wanted} is a choice of {need.field}: {need.kind} can be written under this name.")

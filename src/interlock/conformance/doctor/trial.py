@@ -48,11 +48,17 @@ class Trial:
     @property
     def forbidden(self) -> bool:
         """Denied to an account that the source knows."""
-        return self.problem is not None and self.problem.slug is Slug.SOURCE_DENIED and self.status == 403
+        problem = self.problem
+        return problem is not None and problem.slug is Slug.SOURCE_DENIED and problem.reached == "yes"
 
 
-async def try_kinds(source: Source, kinds: Sequence[str], tap: Tap | None, clock: Clock) -> list[Trial]:
-    """Read each kind once, newest records first. It ends where going on is pointless, or would lock the account."""
+async def try_kinds(
+    source: Source, kinds: Sequence[str], tap: Tap | None, clock: Clock, clean: Callable[[str], str]
+) -> list[Trial]:
+    """Read each kind once, newest records first. It ends where going on is pointless, or would lock the account.
+
+    ``clean`` removes secrets from what the source says.
+    """
     trials: list[Trial] = []
     for kind in kinds:
         heard: list[Heard] = []
@@ -64,6 +70,7 @@ async def try_kinds(source: Source, kinds: Sequence[str], tap: Tap | None, clock
             records = (await source.search(kind, Query(sort=_newest(source, kind), limit=ROWS))).records
         except Problem as caught:
             problem = caught
+            problem.detail = clean(problem.detail)
         trials.append(Trial(kind, records, problem, tuple(heard)))
         if _final(trials):
             break
