@@ -56,8 +56,9 @@ def writable(source: Source, trials: Sequence[Trial]) -> list[Finding]:
     """For each kind that the adapter writes: what can be known of the right to, with nothing written."""
     found = []
     read = {trial.kind: trial for trial in trials}
-    for kind, operations in sorted(source.capabilities.get("writes", {}).items()):
-        if kind not in source.kinds or not operations:
+    for kind, able in source.abilities.kinds.items():
+        operations = [op for op in ("create", "update", "note") if getattr(able, op) is not None]
+        if not operations:
             continue
         step, words = f"write.{kind}", ", ".join(operations)
         trial = read.get(kind)
