@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import orjson
 
+from interlock.adapterkit.abilities import Abilities
 from interlock.adapterkit.adapter import Adapter, Snapshots
 from interlock.adapterkit.manifest import KindProbes, MatchProbe
 from interlock.adapterkit.native import Native, NativeWrite, Page, Plan
@@ -53,7 +54,7 @@ class Facts:
     correlate: str | None = None  # canonical field that holds the correlation of a create
     probes: Mapping[str, KindProbes] = field(default_factory=dict)  # kinds whose creates are found otherwise
     differs: Mapping[str, str] = field(default_factory=dict)  # kind to why a write that was taken may not show
-    capabilities: Mapping[str, Any] = field(default_factory=dict)
+    abilities: Abilities = field(default_factory=Abilities)
 
 
 class Source(MappedKinds):
@@ -81,7 +82,12 @@ class Source(MappedKinds):
         self.settle_s = facts.settle_s
         self.timeout_s = config.timeout_s
         self.probe_timeout_s = facts.probe_timeout_s
+<<<<<<< HEAD
         self.capabilities = facts.capabilities
+=======
+        self.abilities = facts.abilities
+        self.kinds = frozenset(mappings)
+>>>>>>> main
         self._correlate = facts.correlate
         self._probes = facts.probes
         self._differs = facts.differs
