@@ -80,14 +80,8 @@ class Source(MappedKinds):
         self.environment = facts.environment
         self.timeout_s = config.timeout_s
         self.settle_s = facts.settle_s
-        self.timeout_s = config.timeout_s
         self.probe_timeout_s = facts.probe_timeout_s
-<<<<<<< HEAD
-        self.capabilities = facts.capabilities
-=======
         self.abilities = facts.abilities
-        self.kinds = frozenset(mappings)
->>>>>>> main
         self._correlate = facts.correlate
         self._probes = facts.probes
         self._differs = facts.differs
