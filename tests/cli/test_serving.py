@@ -59,8 +59,8 @@ def test_it_is_ready_and_ends_cleanly(shell: Shell, number: int) -> None:
         assert httpx.get(f"{url}/healthz", trust_env=False).json()["status"] == "ok"
         call = ("call", "--url", url, "--key", key)
         assert orjson.loads(shell.ok(*call, "whoami"))["data"]["id"] == "bot"
-        found = shell.fails(*call, "incident_search", 'filter=[{"field":"stat"}]')
-        assert "Did you mean state?" in found
+        assert "Did you mean incident_search?" in shell.fails(*call, "tool_describe", "name=incident_serch")
+        assert "source_list" in shell.fails(*call, "incident_search")  # there are no sources
         assert "401" not in shell.fails("call", "whoami", "--url", url, "--key", "wrong")
         if number == signal.SIGTERM:
             busy = serve(shell.folder, "--port", "0")

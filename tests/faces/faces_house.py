@@ -39,9 +39,11 @@ EVERYTHING = """
 id: {id}
 owner: somebody-else
 purpose: May use every tool on every record
-tools: [triage]
+tools: [triage, ticket, change, request, cmdb-steward]
 stage: autonomous
-read: {{incident: {{}}, ci: {{}}, relationship: {{}}, person: {{}}, group: {{}}}}
+read:
+  {{incident: {{}}, change: {{}}, problem: {{}}, request: {{}}, article: {{}}, ci: {{}}, relationship: {{}},
+  person: {{}}, group: {{}}}}
 budgets: {{calls_per_minute: 1000000, writes_per_hour: 1000000}}
 """
 
@@ -149,6 +151,7 @@ async def _serve(
             "environment": "test",
             "base_url": mock.url,
             "auth": {"basic": {"username": "admin", "password": "admin"}},
+            "settings": {"standard_change_template": "0" * 32},
         }
         config = config_for({"snow": source}, folder / "state", times.to_text(estate.as_of), profile("snow"))
         async with (

@@ -41,6 +41,8 @@ def seeded(part: Any) -> None:
             part["enum"] = known
     if part.pop("x-tool", False):
         part["enum"] = SEEDS["tools"]
+    for kind, lacking in SEEDS["unwritable"].items():
+        _writable_only(part, kind, lacking)
     if "x-filter" in part:
         _without(part, SEEDS["lacking"].get(part["x-filter"], []))
     if "x-sort" in part:
@@ -50,10 +52,39 @@ def seeded(part: Any) -> None:
     if isinstance(properties, dict):
         if "cursor" in properties and "limit" in properties:
             properties["cursor"] = {"type": "null"}
+        if {"item", "variables"} <= properties.keys():  # what an item asks for, only the instance knows
+            properties["item"] = {"enum": [SEEDS["order"]["item"]]}
+            properties["variables"] = {"const": SEEDS["order"]["variables"]}
+            part["required"] = ["item", "variables"]
+        if "filter" in properties and "x-filter" not in properties["filter"]:  # its fields depend on the kind
+            properties["filter"] = properties["sort"] = {"type": "array", "maxItems": 0}
+            properties["fields"] = {"type": "null"}
+        if "fields" in properties and "anyOf" in properties["fields"]:
+            _named_only(properties["fields"])
         if "source" in properties and "anyOf" in properties["source"]:
             properties["source"] = {"enum": [*SEEDS["sources"], None]}
     for entry in part.values():
         seeded(entry)
+
+
+def _named_only(part: dict[str, Any]) -> None:
+    """Names of fields without those of an instance's own: this one has none."""
+    for entry in part["anyOf"]:
+        items = entry.get("items", {})
+        if "anyOf" in items:
+            entry["items"] = next(each for each in items["anyOf"] if "enum" in each)
+
+
+def _writable_only(part: dict[str, Any], kind: str, lacking: list[str]) -> None:
+    """Of what a record of a kind is made or changed with, only what the instance can hold."""
+    properties = part.get("properties")
+    if not isinstance(properties, dict) or "native" in properties:  # a record, not what it is made with
+        return
+    if not set(SEEDS["marks"][kind]) <= properties.keys():
+        return
+    made = "source" in properties  # a record is made in a source, and changed where it is
+    for name in lacking if made else [*lacking, *SEEDS["fixed"][kind]]:
+        properties.pop(name, None)
 
 
 def _without(part: Any, lacking: list[str]) -> None:
@@ -69,6 +100,8 @@ def _without(part: Any, lacking: list[str]) -> None:
 
 def _empty(condition: Any, lacking: list[str]) -> bool:
     fields = condition.get("properties", {}).get("field") if isinstance(condition, dict) else None
+    if isinstance(fields, dict) and "pattern" in fields:
+        return True  # fields of an instance's own: this one has none
     if not isinstance(fields, dict) or "enum" not in fields:
         return False
     fields["enum"] = [name for name in fields["enum"] if name not in lacking]

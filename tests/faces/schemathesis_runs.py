@@ -59,10 +59,21 @@ def seeds(house: House) -> dict[str, Any]:
             "ci": refs("ci_search", limit=40),
             "person": refs("directory_find", kind="person", text="a", limit=20),
             "group": refs("directory_find", kind="group", text="e", limit=20),
+            "change": refs("change_search", limit=20),
+            "problem": refs("record_search", kind="problem", limit=10),
         },
         "sources": ["snow"],
+        "order": {
+            "item": house.call("catalog_search", {"text": "Distribution list", "limit": 1}).json()["data"][0]["item"],
+            "variables": {"name": "dl-berlin"},
+        },
         "tools": list(BY_NAME),
-        "lacking": {kind: lacking(kind) for kind in ("incident", "ci")},
+        "unwritable": {
+            kind: sorted(set(FIELDS[kind]) - house.runtime.sources["snow"].writable(kind)) for kind in ("ci", "change")
+        },
+        "fixed": {"ci": ["cls"], "change": []},
+        "marks": {"ci": ["asset_tag", "mac"], "change": ["backout_plan", "test_plan"]},
+        "lacking": {kind: lacking(kind) for kind in ("incident", "ci", "change")},
     }
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from interlock.adapterkit.abilities import Abilities
 from interlock.adapterkit.native import Plan
 from interlock.adapterkit.offers import offered
 from interlock.clock import ManualClock
@@ -89,7 +90,7 @@ class FakeSource:
     """Incidents and CIs by handle. ``script`` says what becomes of the next sends; otherwise they succeed."""
 
     name, product, environment = "snow", "servicenow", "test"
-    capabilities: Mapping[str, Any] = {}
+    abilities = Abilities()
 
     def __init__(self, clock: ManualClock) -> None:
         self.clock = clock

@@ -11,7 +11,7 @@ import typer
 from interlock.cli import conformance
 from interlock.cli.options import AsJson, print_json, print_table
 from interlock.places import place
-from interlock.records.problems import Problem, invalid
+from interlock.records.problems import Problem, Slug, invalid
 
 app = typer.Typer(help="Adapters: what there is, and trying one.", no_args_is_help=True)
 app.command("check")(conformance.check)
@@ -34,6 +34,35 @@ def list_command(folder: Folders = None) -> None:
         product = compile_product(path, source="example", settings={"base_url": "https://example.invalid"})
         rows.append([name, product.manifest.title, str(product.manifest.versions), ", ".join(sorted(product.mappings))])
     print_table("Adapters", ["name", "product", "versions", "kinds"], rows)
+
+
+@app.command("docs")
+def docs_command(
+    check: Annotated[bool, typer.Option("--check", help="Change nothing; fail when the page differs.")] = False,
+) -> None:
+    """Write the page of what our adapters can do, docs/capabilities.md of this checkout (developers)."""
+    from interlock.adapterkit.abilities_page import page
+    from interlock.adapterkit.loader import adapter_class
+    from interlock.adapterkit.product import compile_product
+
+    file = place("adapters").parent / "docs" / "capabilities.md"
+    if not file.parent.is_dir():
+        raise Problem(
+            Slug.UNSUPPORTED, f"there is no folder {file.parent}", next_step="Run it in a checkout of Interlock."
+        )
+    parts = []
+    for _, path in sorted(_available(None).items()):
+        product = compile_product(path, source="example", settings={"base_url": "https://example.invalid"})
+        parts.append((product, adapter_class(path, product.manifest.transport.protocol)))
+    text = page(parts)
+    if check:
+        if not file.is_file() or file.read_text(encoding="utf-8") != text:
+            typer.echo(f"out of date: {file.name}", err=True)
+            raise typer.Exit(1)
+        typer.echo("up to date")
+        return
+    file.write_text(text, encoding="utf-8")
+    typer.echo(f"wrote {file}")
 
 
 @app.command("try")

@@ -11,6 +11,7 @@ from interlock.quality.profile import UNCHECKED
 from interlock.records.filters import AnyOf, Filter
 from interlock.records.problems import Problem, Slug
 from interlock.sources.source import Source
+from interlock.tools.answers import CapabilitiesOut, KindCapabilities
 from interlock.tools.catalogue import BY_NAME, GENERAL
 from interlock.tools.contracts import errors_of, input_schema, output_schema
 
@@ -101,11 +102,36 @@ def describe_tool(name: str, agent: Agent, judge: Judge) -> dict[str, Any]:
 
 
 def _health(source: Source) -> dict[str, Any]:
-    """How a source is, without the words of its last error: they may name records of others."""
-    health = source.health()
+    """How a source is, without what its entry says already, and without the words of its last error.
+
+    Those may name records of others.
+    """
+    said = ("source", "product", "environment")
+    health = {name: value for name, value in source.health().items() if name not in said}
     if error := health["last_error"]:
         health["last_error"] = {name: error[name] for name in ("at", "operation", "slug")}
     return health
+
+
+def capabilities(source: Source) -> dict[str, Any]:
+    """What a source can do, as source_list tells it: what it cannot is left out."""
+    able = source.abilities
+    told = CapabilitiesOut(
+        kinds={
+            name: KindCapabilities(
+                read=kind.read, search=kind.searched, create=kind.create, update=kind.update, note=kind.note
+            )
+            for name, kind in able.kinds.items()
+        },
+        offers=list(able.offers),
+        version=able.version,
+        correlate=able.correlate,
+        harvest=able.harvest,
+        journal=able.journal,
+        choices=able.choices,
+        settle_s=source.settle_s,
+    )
+    return told.model_dump(exclude_defaults=True)
 
 
 def source_entry(source: Source, agent: Agent | None = None) -> dict[str, Any]:
@@ -116,7 +142,7 @@ def source_entry(source: Source, agent: Agent | None = None) -> dict[str, Any]:
         "product": source.product,
         "environment": source.environment,
         "kinds": sorted(source.kinds),
-        "capabilities": dict(source.capabilities),
+        "capabilities": capabilities(source),
         "ext": {
             kind: [
                 {"field": name, "type": field.type, "values": list(field.values), "label": field.description}

@@ -86,6 +86,9 @@ class Preparer:
         merged = [] if anew else self._merged(context, target, changes, scope)
         after = {**(target.record if target else {}), **linked.changes}
         missing = source.missing(kind, after) if spec.op != "note" else []
+        if target is not None:  # what the record lacked before is demanded of whoever touches it, not of others
+            lacked = source.missing(kind, target.record)
+            missing = [name for name in missing if name not in lacked or name in changes]
         if missing:
             raise Problem(
                 Slug.INVALID_ARGUMENT,

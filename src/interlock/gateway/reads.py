@@ -124,7 +124,8 @@ class Reads:
         assert kind is not None
         arguments = context.arguments
         scope = scope_of(context.agent, kind)
-        fields = visible_fields(scope, kind, sources_for(context, self.sources, kind, arguments.source))
+        held = any(kind in source.kinds for source in self.sources.values())  # if not, a typo is still told first
+        fields = visible_fields(scope, kind, sources_for(context, self.sources, kind, arguments.source) if held else ())
         clauses = read_filter(arguments.filter, fields)
         sort = read_sort(arguments.sort, fields)
         if not sort and kind in _NEWEST_FIRST and "updated_at" in fields:

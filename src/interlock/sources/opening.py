@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from interlock.adapterkit.abilities import abilities_of
 from interlock.adapterkit.connection import connect
 from interlock.adapterkit.loader import open_adapter
 from interlock.adapterkit.product import compile_product
@@ -109,7 +110,7 @@ def build_source(
         correlate=manifest.capabilities.correlate,
         probes=write.probe.kinds,
         differs=write.differs,
-        capabilities=manifest.capabilities.model_dump(),
+        abilities=abilities_of(product, type(adapter)),
     )
     return Source(facts, config, adapter, product.mappings, clock, telemetry)
 

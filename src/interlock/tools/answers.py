@@ -107,6 +107,35 @@ class ToolOut(Contract):
     gates: dict[str, str] = Field(description="Flags that hold or refuse this tool.")
 
 
+Proof = Literal["field", "adapter", "match", "fields", "marker", "unfindable"]
+
+
+class KindCapabilities(Contract):
+    """What a source can do with one kind. Of a write: how one whose answer was lost is found again.
+
+    What is left out, the source does not take.
+    """
+
+    read: int = Field(default=0, description="Fields that can be read.")
+    search: int = Field(default=0, description="Fields that the source itself searches by; others are checked here.")
+    create: Proof | None = None
+    update: Proof | None = None
+    note: Proof | None = None
+
+
+class CapabilitiesOut(Contract):
+    """What a source can do. What is left out, it cannot."""
+
+    kinds: dict[str, KindCapabilities] = {}
+    offers: list[str] = Field(default=[], description="What there is besides records, such as slas or catalog.")
+    version: Literal["field", "etag"] | None = Field(default=None, description="How a record's version is known.")
+    correlate: str | None = Field(default=None, description="The field that holds our key after a create.")
+    harvest: str | None = Field(default=None, description="The field by which changes are found.")
+    journal: bool = Field(default=False, description="Whether notes can be read.")
+    choices: bool = Field(default=False, description="Whether lists of values can be read: taxonomy_values.")
+    settle_s: float = Field(default=0, description="After so many seconds a lost write has arrived or never will.")
+
+
 class SourceOut(Contract):
     """One source: what it holds and how it is."""
 
@@ -114,7 +143,7 @@ class SourceOut(Contract):
     product: str
     environment: str
     kinds: list[str]
-    capabilities: dict[str, Any]
+    capabilities: CapabilitiesOut
     ext: dict[str, list[dict[str, Any]]] = {}
     health: dict[str, Any]
     observed_at: str | None = Field(default=None, pattern=INSTANT)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, WithJsonSchema
+from pydantic import ConfigDict, Field, WithJsonSchema
 
 from interlock.records.change import Change
 from interlock.records.incident import Incident
@@ -12,6 +12,7 @@ from interlock.records.problem_record import ProblemRecord
 from interlock.tools.answers import AlertRow, ArticleRow, AssetRow, AttachmentOut, FileOut, ProblemRow, SlaOut
 from interlock.tools.arguments import MANY, WHOLE, AnyRef, Arguments, Search, TicketRef, Version, Write, ref_schema
 from interlock.tools.catalogue.tool import Tool, WriteSpec
+from interlock.tools.filterschema import ref_pattern
 
 FILE_BYTES = 200_000
 """So much of a file is given at most; a source is never asked for more than this and one byte."""
@@ -65,7 +66,23 @@ class AttachmentGet(Arguments):
     ] = 20_000
 
 
+def _pairs() -> list[Any]:
+    """The schemas of what can be linked to what."""
+    return [
+        {
+            "properties": {
+                "ref": {"type": "string", "pattern": ref_pattern([kind]), "maxLength": 250, "x-ref": [kind]},
+                "to": {"type": "string", "pattern": ref_pattern([other]), "maxLength": 250, "x-ref": [other]},
+                "relation": {"enum": [*relations, None]},
+            }
+        }
+        for (kind, other), relations in LINKS.items()
+    ]
+
+
 class LinkTo(Write):
+    model_config = ConfigDict(extra="forbid", strict=True, json_schema_extra={"anyOf": _pairs()})
+
     ref: Annotated[str, Field(max_length=250), ref_schema("incident", "problem", "change")]
     to: Annotated[str, Field(max_length=250), ref_schema("incident", "problem", "change", "ci")]
     relation: Annotated[
