@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -92,6 +93,47 @@ async def _examine(path: ConfigFile, name: str) -> list[Any]:
     folder = available_adapters(adapter_folders(config), [entry.adapter])[entry.adapter]
     clock = SystemClock()
     return await examine(name, entry, folder, clock, silent_telemetry(clock), cache=config.state / "wsdl")
+
+
+@app.command("inspect")
+def inspect_command(
+    name: Annotated[str, typer.Argument(help="Name of the source.")],
+    write: Annotated[Path | None, typer.Option("--write", help="A folder to write the overlays to.")] = None,
+    config: ConfigFile = CONFIG,
+) -> None:
+    """Ask an instance for its tables, columns and choices, and propose an overlay where it differs."""
+    from interlock.adapterkit.comparison import proposals
+
+    entry, product = product_of(config, name)
+    found = proposals(product, asyncio.run(_inspected(config, name, entry)))
+    taken = [kind for kind in found if write is not None and (write / f"{kind}.yaml").exists()]
+    if taken:
+        at = f"{write}/{taken[0]}.yaml"
+        raise invalid("--write", at, "is there already", "Name a new folder, and take over what you want.")
+    if not found:
+        typer.echo(f"{name} has what its mapping says.")
+    for kind, text in found.items():
+        if write is None:
+            typer.echo(f"# {kind}.yaml\n{text}")
+        else:
+            write.mkdir(parents=True, exist_ok=True)
+            (write / f"{kind}.yaml").write_text(text, "utf-8")
+            typer.echo(f"{write / kind}.yaml")
+
+
+async def _inspected(path: Path, name: str, entry: Any) -> Any:
+    from interlock.adapterkit.inspection import OffersInspection
+    from interlock.clock import SystemClock
+    from interlock.sources.opening import open_sources
+    from interlock.telemetry import silent_telemetry
+
+    clock = SystemClock()
+    config = config_of(path).model_copy(update={"sources": {name: entry}})
+    sources = await open_sources(config, clock, silent_telemetry(clock))
+    try:
+        return await sources[name].ask(OffersInspection, "inspection", lambda adapter: adapter.inspect())
+    finally:
+        await sources.close()
 
 
 def product_of(path: ConfigFile, name: str) -> tuple[Any, Any]:
