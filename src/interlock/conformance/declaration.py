@@ -31,18 +31,29 @@ class Tidy(Part):
     delete: str | None = None
 
 
+class Order(Part):
+    """What is ordered where records of a kind are made by ordering: a catalogue item by its name, and what it asks."""
+
+    item: str
+    variables: dict[str, Any] = {}
+    quantity: int = Field(default=1, ge=1)
+
+
 class KindSamples(Part):
     """What is written to try a kind out. A reference is ``{pick: KIND, where: {field: value}}``, or
     ``{make: KIND}``: to a record that is made for it.
 
     ``create`` and ``update`` are canonical values; ``clear`` fields are emptied by an update; ``refused`` are values
-    that, besides those of ``create``, the source itself must refuse. ``note`` is the visibility of a note.
+    that, besides those of ``create``, the source itself must refuse, or alone in an update (``refused_op``). ``note``
+    is the visibility of a note. ``order``: a create is an order.
     """
 
     create: dict[str, Any] = {}
+    order: Order | None = None
     update: dict[str, Any] = {}
     clear: tuple[str, ...] = ()
     refused: dict[str, Any] = {}
+    refused_op: Literal["create", "update"] = "create"
     note: Literal["internal", "public"] = "internal"
     tidy: Tidy | None = None
 
