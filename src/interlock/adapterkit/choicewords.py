@@ -93,7 +93,7 @@ def _corrected(
     whys = [_told(value, labels[value]) for value in new]
     whys += [f"{native} is {meaning[native]} here" for native in taken if native in meaning]
     if gone and old:
-        whys.append(f"{', '.join(old)} is no choice here: read, never written")
+        whys.append("no choice here: read, never written")
     natives: Any
     if not live:
         natives = {"read": [_native(each) for each in old] if len(old) > 1 else _native(old[0])} if old else None

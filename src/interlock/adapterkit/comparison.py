@@ -137,7 +137,7 @@ class Proposal:
     def _ext(self) -> Iterator[tuple[str, Any, str]]:
         taken = {each for spec in self._spec.fields.values() for each in _columns(spec)}
         taken |= set(self._renamed.values()) | {path.column for path in self._spec.notes.values()}
-        for column in self._columns.values():
+        for column in sorted(self._columns.values(), key=lambda each: each.name):
             if not column.own or column.name in taken:
                 continue
             if column.type is None or not re.fullmatch(EXT_NAME, column.name):
