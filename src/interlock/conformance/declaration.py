@@ -93,6 +93,19 @@ class MockPart(Part):
     files: dict[str, str] = {}
 
 
+class Need(Part):
+    """A choice that an administrator must have added, before records of a kind can be written.
+
+    ``setting`` is a setting of the source that names another one instead of ``choice``.
+    """
+
+    kind: str
+    field: str
+    choice: str
+    setting: str | None = None
+    ask: str
+
+
 class Declaration(Part):
     """The file. ``level`` is what the adapter promises; ``gaps`` are rules known not to hold, each with the reason."""
 
@@ -100,6 +113,7 @@ class Declaration(Part):
     rows: int = Field(default=5000, ge=1)
     gaps: dict[str, str] = {}
     kinds: dict[str, KindSamples] = {}
+    needs: tuple[Need, ...] = ()
     mock: MockPart | None = None
     assumptions: tuple[Assumption, ...] = ()
     evidence: Evidence = Evidence()
@@ -126,6 +140,11 @@ def load_declaration(folder: Path, product: Product | None = None) -> Declaratio
 
 
 def _fits(declaration: Declaration, document: Document, product: Product) -> None:
+    for at, need in enumerate(declaration.needs):
+        fields = product.mappings[need.kind].fields if need.kind in product.mappings else {}
+        if need.field not in fields:
+            fault = f"{need.field!r} is not mapped for {need.kind}"
+            raise document.fault(("needs", at, "field"), fault, nearest(need.field, fields))
     for kind, samples in declaration.kinds.items():
         if kind not in product.mappings:
             raise document.unknown(("kinds", kind), product.mappings, "a kind of this adapter")
