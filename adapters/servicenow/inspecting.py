@@ -75,9 +75,11 @@ class Inspecting:
     async def _columns(self, tables: Sequence[str], parents: Mapping[str, str | None]) -> list[Column]:
         choices = await self._choices(tables)
         found: dict[tuple[str, str], Column] = {}
-        told = ("name", "element", "column_label", "internal_type", "reference")
+        told = ("name", "element", "column_label", "internal_type", "reference", "active")
         for row in await self._of(tables, "sys_dictionary", "elementISNOTEMPTY", told):
             table, name = str(row.get("name")), str(row.get("element"))
+            if row.get("active") == "false":
+                continue  # switched off: neither shown nor asked for
             found[table, name] = Column(
                 table,
                 name,
@@ -134,7 +136,12 @@ class Inspecting:
         after = ""
         for _ in range(_PAGES):
             parts = [part for part in (query, f"sys_id>{after}" if after else "", "ORDERBYsys_id") if part]
-            rows = await self._adapter.list_rows(table, "^".join(parts), ("sys_id", *columns), _ROWS)
+            try:
+                rows = await self._adapter.list_rows(table, "^".join(parts), ("sys_id", *columns), _ROWS)
+            except Problem as problem:
+                if problem.slug is Slug.SOURCE_DENIED:
+                    problem.next_step = f"Let our account read {table}, or write the overlay by hand."
+                raise
             found += rows
             following = str(rows[-1].get("sys_id")) if rows else after
             if not rows or following <= after:

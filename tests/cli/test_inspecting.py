@@ -65,6 +65,41 @@ def test_what_is_proposed_compiles_as_it_is_and_is_not_overwritten(shell: Shell,
     assert (shell.folder / "proposed" / "incident.yaml").read_text("utf-8") == text
 
 
+def test_an_account_that_may_not_look_is_told_so(shell: Shell) -> None:
+    with MockServiceNow(switches=Switches(denied_tables=["sys_dictionary"])).in_thread() as closed:
+        configured(shell, closed)
+        done = shell.run("sources", "inspect", "snow", "--write", "proposed")
+    assert (done.code, "Let our account read sys_dictionary" in done.err) == (1, True), done.err
+    assert not (shell.folder / "proposed").exists()
+
+
+def test_a_dictionary_whose_rows_are_hidden_removes_nothing(shell: Shell) -> None:
+    with MockServiceNow(switches=Switches(row_acl={"sys_dictionary": "sys_idISEMPTY"})).in_thread() as closed:
+        configured(shell, closed)
+        told = shell.ok("sources", "inspect", "snow")
+    assert "# incident: the instance tells no columns; may our account read its dictionary?" in told
+    assert not [line for line in told.splitlines() if line.startswith(("fields:", "codes:", "ext:"))]
+
+
+def test_a_column_that_is_switched_off_is_missing(shell: Shell) -> None:
+    with MockServiceNow().in_thread() as closed:
+        (row,) = (r for r in closed.store.rows("sys_dictionary") if (r["name"], r["element"]) == ("incident", "rfc"))
+        closed.store.put("sys_dictionary", row | {"active": "false"})
+        configured(shell, closed)
+        told = shell.ok("sources", "inspect", "snow")
+    assert "  change: null  # incident has no rfc" in told.splitlines()
+
+
+def test_a_product_that_does_not_offer_it_says_so(shell: Shell) -> None:
+    account = "auth: {basic: {username: u, password: p}}"
+    source = (
+        f"{{adapter: remedy, environment: test, base_url: 'http://127.0.0.1:9', {account}, settings: {{server: ar}}}}"
+    )
+    shell.write("interlock.yaml", f"state: state\nlisten: {{port: 0}}\nsources:\n  helix: {source}\n")
+    done = shell.run("sources", "inspect", "helix")
+    assert (done.code, "helix does not offer inspection" in done.err) == (1, True), done.err
+
+
 def test_with_what_was_corrected_nothing_is_missing(shell: Shell, mock: MockServiceNow) -> None:
     configured(shell, mock, FINAL)
     told = shell.ok("sources", "inspect", "snow")
