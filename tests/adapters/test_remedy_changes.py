@@ -145,3 +145,98 @@ async def test_a_site_s_own_flow_replaces_entries(wsdls: Path) -> None:
     async with remedy(wsdls, mapping=flow) as (source, _):
         assert await next_states(source, DRAFT) == ["scheduled"]
         assert await next_states(source, SCHEDULED) == []
+
+
+async def test_a_new_change_needs_somebody_who_asks_for_it(wsdls: Path) -> None:
+    values = {"type": "emergency", "title": "Patch now", "group": "rem:group:Network Operations EMEA"}
+    async with remedy(wsdls) as (source, mock):
+        many = len(list(mock.store.rows(FORM)))
+        with pytest.raises(Problem) as caught:
+            await send(source, "create", None, values)
+        assert (caught.value.slug, caught.value.field, caught.value.reached) == (
+            Slug.INVALID_ARGUMENT, "requested_by", "no",
+        )  # fmt: skip
+        assert len(list(mock.store.rows(FORM))) == many
+    async with remedy(wsdls, settings={"requester": ASKER.user_name}) as (source, mock):
+        (handle,) = await source.probe(await send(source, "create", None, values))
+        entry = mock.store.get(FORM, handle)
+        assert entry is not None
+        assert (entry["First Name"], entry["Last Name"]) == (ASKER.first_name, ASKER.last_name)
+        assert entry["Support Company"] == estate().companies[0].name
+        record = (await source.get("change", handle)).record
+        assert (record["state"], record["type"], record["group"]["ref"], record["external_id"]) == (
+            "new", "emergency", values["group"], "c-create",
+        )  # fmt: skip
+
+
+async def test_an_update_empties_nothing_and_a_note_changes_nothing_else(wsdls: Path) -> None:
+    async with remedy(wsdls) as (source, mock):
+        before = dict(mock.store.get(FORM, SCHEDULED) or {})
+        await send(source, "update", SCHEDULED, {"risk": "high", "actual_start_at": "2026-11-01T08:00:00Z"})
+        after = dict(mock.store.get(FORM, SCHEDULED) or {})
+        changed = {name for name in {*before, *after} if before.get(name) != after.get(name)}
+        assert changed == {"Risk Level", "Actual Start Date", "Last Modified By", "Last Modified Date"}
+        for n, visibility in enumerate(("internal", "public")):
+            text = f"note {n} [interlock {n}]"
+            effect = await send(
+                source, "note", SCHEDULED, {}, marker=f"[interlock {n}]", note_text=text, visibility=visibility
+            )
+            assert await source.probe(effect) == [SCHEDULED]
+        both = frozenset({"public", "internal"})
+        journal = await source.journal("change", SCHEDULED, visibility=both, limit=10)
+        assert [(each["visibility"], each["text"].split(" [")[0]) for each in journal.entries] == [
+            ("public", "note 1"), ("internal", "note 0"),
+        ]  # fmt: skip
+        noted = dict(mock.store.get(FORM, SCHEDULED) or {})
+        assert {name: v for name, v in noted.items() if name != "Last Modified Date"} == {
+            name: v for name, v in after.items() if name != "Last Modified Date"
+        }
+
+
+@asynccontextmanager
+async def gateway(state: Path) -> AsyncIterator[Any]:
+    """A call of an agent that may do all with changes."""
+    store = Store()
+    store.load(entries(estate()))
+    async with MockRemedy(store) as mock:
+        mock.clock.set(estate().as_of)
+        source = {
+            "adapter": "remedy",
+            "environment": "test",
+            "base_url": mock.url,
+            "auth": {"basic": {"username": "integration", "password": "integration"}},
+            "settings": {"server": "arserver", "requester": ASKER.user_name},
+        }
+        async with opened(config_for({"rem": source}, state, times.to_text(estate().as_of))) as desk:
+            key = desk.agent(AGENT)
+
+            async def call(tool: str, **arguments: Any) -> dict[str, Any]:
+                return (await desk.call(key, tool, **arguments))[1]
+
+            yield call
+
+
+async def test_a_change_goes_its_way_through_the_gateway_and_no_other(tmp_path: Path) -> None:
+    async with gateway(tmp_path / "state") as call:
+        made = await call("change_create", type="normal", title="Raise the memory", risk="low", impact="low")
+        assert made["receipt"]["outcome"] == "applied", made
+        ref = made["receipt"]["ref"]
+        assert (await call("change_get", ref=ref))["data"]["next_states"] == ["assess", "cancelled"]
+        refused = await call("change_transition", ref=ref, to="implement")
+        assert (refused["slug"], refused["field"]) == ("wrong-state", "to")
+        assert refused["next_step"] == "It may go to: assess, cancelled."
+        moved = await call("change_transition", ref=ref, to="assess")
+        assert moved["receipt"]["outcome"] == "applied", moved
+        window = {"planned_start_at": "2026-11-10T20:00:00Z", "planned_end_at": "2026-11-10T22:00:00Z"}
+        early = await call("change_transition", ref=ref, to="scheduled")
+        assert early["slug"] in ("invalid-argument", "incomplete"), early
+        assert "planned_start_at" in str(early)
+        changed = await call("change_update", ref=ref, changes=window)
+        assert changed["receipt"]["outcome"] == "applied", changed
+        for state in ("scheduled", "implement", "review"):
+            moved = await call("change_transition", ref=ref, to=state)
+            assert moved["receipt"]["outcome"] == "applied", moved
+        closed = await call("change_transition", ref=ref, to="closed", close_code="successful_issues")
+        assert closed["receipt"]["outcome"] == "applied", closed
+        data = (await call("change_get", ref=ref))["data"]
+        assert (data["state"], data["close_code"], data["next_states"]) == ("closed", "successful_issues", [])
