@@ -2,7 +2,7 @@
 
 Numbers are the estate's, in Remedy's width (INC0009001 is INC000000009001). A CI stands in the production
 dataset, and with ``raw`` also in the discovery dataset it came from, joined by its reconciliation identity.
-A change has no CI here but its service: the one that incidents on its CI name.
+A change says its CI in its title only: the form's own field is for services, and associations are not served.
 """
 
 from __future__ import annotations
@@ -65,6 +65,7 @@ class _Projection:
         yield from self._notes()
         for change in changes(self.estate):
             yield "CHG:Infrastructure Change", self._change(change)
+        yield from self._change_notes()
 
     @cached_property
     def company(self) -> str:
@@ -416,17 +417,37 @@ class _Projection:
                 },
             )
 
-    @cached_property
-    def services(self) -> dict[str, Ci]:
-        """The service that incidents on a CI name."""
-        named = ((i.ci, self.cis.get(i.service or "")) for i in self.estate.incidents)
-        return {ci: service for ci, service in named if ci and service}
+    def _change_notes(self) -> Iterator[tuple[str, Row]]:
+        """When work on a change began and how it ended, which Remedy has no field for."""
+        form, n = "CHG:WorkLog", 0
+        for change in changes(self.estate):
+            ended = ((change.start_at, "Work began."), (change.end_at, change.close_notes))
+            author = self.login(change.assignee)
+            for at, text in ended if change.close_notes else ():
+                n += 1
+                yield (
+                    form,
+                    {
+                        "Work Log ID": f"WLG{n:012d}",
+                        "Infrastructure Change ID": change_number(change.number),
+                        "Submitter": author,
+                        "Submit Date": at,
+                        "Last Modified By": author,
+                        "Last Modified Date": at,
+                        "Work Log Submit Date": at,
+                        "Work Log Submitter": author,
+                        "Description": text,
+                        "Detailed Description": text,
+                        "Work Log Type": self.number(form, "Work Log Type", "General Information"),
+                        "View Access": self.number(form, "View Access", "Internal"),
+                    },
+                )
 
     def _change(self, change: Change) -> Row:
         form = "CHG:Infrastructure Change"
         number = change_number(change.number)
         requester, group = self.people[change.requested_by], self.groups.get(change.group)
-        service, done = self.services.get(change.ci), change.state == "closed"
+        done = change.state == "closed"
         impact = self.number(form, "Impact", codes.IMPACT[codes.CHANGE_LEVEL[change.risk]])
         urgency = self.number(form, "Urgency", codes.URGENCY["high" if change.type == "emergency" else "low"])
         weight = IMPACT_WEIGHTS[str(impact)] + URGENCY_WEIGHTS[str(urgency)]
@@ -461,8 +482,6 @@ class _Projection:
             "Actual Start Date": change.start_at if done else None,
             "Actual End Date": change.end_at if done else None,
             "Completed Date": change.end_at if done else None,
-            "ServiceCI": service.name if service else None,
-            "ServiceCI_ReconID": self.reconciled(service.id) if service else None,
         }
 
 

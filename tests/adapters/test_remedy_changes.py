@@ -121,13 +121,14 @@ async def test_what_the_adapter_says_may_follow_is_what_the_server_takes(wsdls: 
                     continue
                 put(mock, SCHEDULED, native)
                 wanted = {"state": state, **({"close_code": "successful"} if state == "closed" else {})}
-                try:
-                    await send(source, "update", SCHEDULED, wanted)
-                    taken = True
-                except Problem as problem:
-                    assert problem.slug is Slug.SOURCE_REJECTED
-                    taken = False
-                assert taken == (state in offered), (native, state)
+                moving = send(source, "update", SCHEDULED, wanted)
+                if state in offered:
+                    await moving
+                    assert (await source.get("change", SCHEDULED)).record["state"] == state
+                else:
+                    with pytest.raises(Problem) as caught:
+                        await moving
+                    assert caught.value.slug is Slug.SOURCE_REJECTED, (native, state)
 
 
 async def test_next_states_are_of_changes_only(wsdls: Path) -> None:
@@ -229,8 +230,7 @@ async def test_a_change_goes_its_way_through_the_gateway_and_no_other(tmp_path: 
         assert moved["receipt"]["outcome"] == "applied", moved
         window = {"planned_start_at": "2026-11-10T20:00:00Z", "planned_end_at": "2026-11-10T22:00:00Z"}
         early = await call("change_transition", ref=ref, to="scheduled")
-        assert early["slug"] in ("invalid-argument", "incomplete"), early
-        assert "planned_start_at" in str(early)
+        assert (early["slug"], early["field"]) == ("invalid-argument", "planned_start_at")
         changed = await call("change_update", ref=ref, changes=window)
         assert changed["receipt"]["outcome"] == "applied", changed
         for state in ("scheduled", "implement", "review"):
