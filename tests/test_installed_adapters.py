@@ -137,8 +137,17 @@ def test_a_real_distribution_is_installed_and_listed(tmp_path: Path, monkeypatch
         '[project]\nname = "acme-desk"\nversion = "1.0"\n'
         '[project.entry-points."interlock.adapters"]\nacme-desk = "acme_desk"\n'
     )
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--target"]
-    subprocess.run([*pip, str(site), str(project)], check=True, timeout=300)
+    # The machine's pip, working on this environment: environments of the README have none of their own.
+    pip = [
+        str(Path(sys.base_prefix) / "bin" / f"python3.{sys.version_info.minor}"),
+        "-m",
+        "pip",
+        "--python",
+        sys.executable,
+        "install",
+    ]
+    options = ["--quiet", "--no-deps", "--no-build-isolation", "--target"]
+    subprocess.run([*pip, *options, str(site), str(project)], check=True, timeout=300)
     monkeypatch.setenv("PYTHONPATH", f"{site}:{Path(interlock.__file__).parent.parent}")
     command = [sys.executable, "-c", "from interlock.cli.main import main; main()", "adapter", "list"]
     listed = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)

@@ -45,8 +45,9 @@ class Checks:
             sys.stdout.write(f"{self.client}: NOT {what}: {str(seen)[:500]}\n")
 
     def listed(self, names: list[str]) -> None:
-        """The tool list."""
-        self.hold("all tools are listed, in order", len(names) == TOOLS and names[0] == "incident_search", names)
+        """The tool list: the general tools, then those of the declaration."""
+        whole = len(names) == TOOLS and {"whoami", "record_get", "incident_search", "ci_get"} <= set(names)
+        self.hold("all tools are listed, the general ones first", whole and "whoami" in names[:4], names)
 
     def searched(self, body: dict[str, Any], gateway: Gateway) -> None:
         """``incident_search`` with priority p1."""

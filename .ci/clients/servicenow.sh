@@ -1,10 +1,13 @@
 #!/bin/sh
 # Two public ServiceNow clients, unchanged, against the mock over https: each in an environment of its own.
-# Usage: .ci/clients/servicenow.sh [PYTHON]   PYTHON is the interpreter that has Interlock installed.
+# Usage: .ci/clients/servicenow.sh [PYTHON [PROOFS]]
+# PYTHON is the interpreter that has Interlock installed; PROOFS, a folder, gets what the clients said, for
+# `interlock adapter check --proofs`.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 python=${1:-python}
+proofs=${2:-}
 work=$(mktemp -d)
 server=
 stop() {
@@ -30,8 +33,9 @@ url=$("$python" -c 'import json, sys; print(json.load(open(sys.argv[1]))["https_
 # Both clients verify certificates: each is told of the test authority the way its HTTP library documents.
 failed=0
 for client in pysnow aiosnow; do
-    printf '%s: ' "$client"
     REQUESTS_CA_BUNDLE="$work/tls/ca.pem" SSL_CERT_FILE="$work/tls/ca.pem" \
-        "$work/$client/bin/python" "$here/servicenow_$client.py" "$url" || failed=1
+        "$work/$client/bin/python" "$here/servicenow_$client.py" "$url" >"$work/said" || failed=1
+    printf '%s: %s\n' "$client" "$(cat "$work/said")"
+    [ -z "$proofs" ] || "$here/proof" "$python" "$proofs" servicenow "$client" "$client" "$work/$client" "$work/said"
 done
 exit "$failed"

@@ -149,8 +149,8 @@ FIXTURES: dict[str, dict[str, Any]] = {
 def with_fixtures(product: McpTools) -> McpTools:
     """The catalogue, and after it the suite's tools."""
 
-    def usable(agent: Agent) -> tuple[str, ...]:
-        return (*product.usable(agent), *FIXTURES)
+    def shown(agent: Agent) -> tuple[str, ...]:
+        return (*product.shown(agent), *FIXTURES)
 
     async def call(agent: Agent, name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
         if name not in FIXTURES:
@@ -161,7 +161,7 @@ def with_fixtures(product: McpTools) -> McpTools:
         return {"content": content, "isError": False}
 
     plain = product.plain | FIXTURES.keys() - NEEDS.keys() - {"test_custom_header"}
-    return McpTools({**product.entries, **FIXTURES}, plain, usable, call)
+    return McpTools({**product.entries, **FIXTURES}, plain, shown, call)
 
 
 async def demand_capabilities(context: Any, call_next: Any) -> Any:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
+from interlock.adapterkit.inspection import Instance
 from interlock.adapterkit.native import Native, NativeNote, NativeWrite, Page, Plan, Written
 from interlock.adapterkit.offers import (
     CatalogItem,
@@ -31,6 +32,7 @@ from .approvals import Approvals
 from .catalogue import Catalogue
 from .changes import Changes
 from .dictionary import TABLE, Dictionary
+from .inspecting import Inspecting
 from .ire import CiWrites
 from .journal import DATE, Journal
 from .plain_text import plain_text
@@ -361,6 +363,9 @@ class ServiceNowAdapter(RestAdapter):
 
     async def approvals(self, kind: str, handle: str) -> list[NativeApproval]:
         return await self._approvals.of(kind, handle)
+
+    async def inspect(self) -> Instance:
+        return await Inspecting(self).instance()
 
     # --- choices -----------------------------------------------------------------------------------
 

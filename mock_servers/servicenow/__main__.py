@@ -18,6 +18,7 @@ from pathlib import Path
 import orjson
 
 from mock_servers.faults import Faults, Rule
+from mock_servers.servicenow.customised import customise
 from mock_servers.servicenow.gs_dates import FORMAT, read
 from mock_servers.servicenow.server import MockServiceNow
 from mock_servers.servicenow.settings import DEFAULT_CLIENTS, DEFAULT_USERS, Switches
@@ -33,6 +34,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--estate", type=int, metavar="CIS", help="load the synthetic enterprise of this size")
     parser.add_argument("--incidents", type=int, help="incidents of the estate; half as many as CIs unless told")
     parser.add_argument("--load", type=Path, metavar="FOLDER", help="load a real export that is recognised")
+    parser.add_argument("--customised", action="store_true", help="an instance as a site leaves it, with few rows")
     parser.add_argument("--as-of", help="the estate's present, 2026-03-01 09:15:00 UTC; now unless told")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--faults", default="[]", help="rules as a JSON list, or @file")
@@ -94,6 +96,8 @@ def main() -> None:
     """Load, serve, and wait for SIGINT or SIGTERM."""
     options = _arguments()
     store, switches = Store(), Switches()
+    if options.customised:
+        customise(store, switches)
     _load(store, switches, options)
     changes = _json(options.switches)
     rules = _json(options.faults)

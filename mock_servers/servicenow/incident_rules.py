@@ -1,6 +1,7 @@
 """The rules of tasks and incidents: priority, states, who works on it, what closing demands.
 
-The codes and orders are the product's documented defaults.
+The codes and orders are the product's documented defaults; ``states`` are an instance's own codes with those
+whose rules they follow.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from mock_servers.servicenow.answers import failed
 from mock_servers.servicenow.gs_dates import read
 from mock_servers.servicenow.store import Row, derived_id
 
-ON_HOLD, RESOLVED, CLOSED, CANCELED = "3", "6", "7", "8"
+IN_PROGRESS, ON_HOLD, RESOLVED, CLOSED, CANCELED = "2", "3", "6", "7", "8"
 AWAITING_CALLER = "1"
 
 # Table to state to the states that may follow. A state that is not listed may be left for any other.
@@ -35,10 +36,15 @@ def set_priority(row: Row, matrix: Mapping[str, str]) -> None:
         row["priority"] = priority
 
 
-def check_transition(chain: tuple[str, ...], row: Row, before: Row) -> None:
+def _state(row: Row, states: Mapping[str, str]) -> str:
+    state = row.get("state", "")
+    return states.get(state, state)
+
+
+def check_transition(chain: tuple[str, ...], row: Row, before: Row, states: Mapping[str, str]) -> None:
     """Refuse a state that may not follow the one before. Raises SnowError 403."""
     table = next((name for name in chain if name in TRANSITIONS), None)
-    old, new = before.get("state", ""), row.get("state", "")
+    old, new = _state(before, states), _state(row, states)
     if table is None or not old or old == new:
         return
     if new not in TRANSITIONS[table].get(old, {new}):
@@ -49,13 +55,15 @@ def check_transition(chain: tuple[str, ...], row: Row, before: Row) -> None:
         )
 
 
-def check_data_policy(row: Row, before: Row, notes: Mapping[str, str], omitted: Collection[str]) -> None:
+def check_data_policy(
+    row: Row, before: Row, notes: Mapping[str, str], omitted: Collection[str], states: Mapping[str, str]
+) -> None:
     """Refuse a state whose mandatory fields are empty. Raises SnowError 403.
 
     Holds when the state or one of the fields changes: a record that was loaded as it is may still get notes.
     Columns that the instance does not have are not demanded.
     """
-    state = row.get("state", "")
+    state = _state(row, states)
     wanted: list[tuple[str, str]] = []
     if state in {RESOLVED, CLOSED}:
         wanted = [("close_code", "Resolution code"), ("close_notes", "Resolution notes")]
@@ -73,32 +81,42 @@ def check_data_policy(row: Row, before: Row, notes: Mapping[str, str], omitted: 
         raise failed(f"Data Policy Exception: The following fields are mandatory: {', '.join(missing)}")
 
 
-def on_insert(row: Row, values: Mapping[str, str], now: str, user: str) -> None:
+def on_insert(row: Row, now: str, user: str, states: Mapping[str, str]) -> None:
     """A new incident: both states agree, and one that is born resolved or closed has its times."""
     row["incident_state"] = row["state"]
     row.setdefault("active", "true")
-    _enter_state(row, {}, now, user)
+    _enter_state(row, {}, now, user, states)
 
 
-def on_update(row: Row, before: Row, changes: Mapping[str, str], notes: Mapping[str, str], now: str, user: str) -> None:
-    """Rules that change the record further; ``row`` already has what was written."""
+def on_update(
+    row: Row,
+    before: Row,
+    changes: Mapping[str, str],
+    notes: Mapping[str, str],
+    now: str,
+    user: str,
+    states: Mapping[str, str] | None,
+) -> None:
+    """Rules that change the record further; ``row`` already has what was written. ``states``: None of what is
+    no incident."""
     if "assignment_group" in changes:
         if "assigned_to" not in changes:
             row["assigned_to"] = ""
         if before.get("assignment_group"):
             row["reassignment_count"] = str(int(before.get("reassignment_count") or 0) + 1)
-    if row.get("sys_class_name") != "incident":
+    if states is None:
         return
     replies = "comments" in notes and user == before.get("caller_id")
-    waiting = before.get("state") == ON_HOLD and before.get("hold_reason") == AWAITING_CALLER
+    waiting = _state(before, states) == ON_HOLD and before.get("hold_reason") == AWAITING_CALLER
     if replies and waiting and "state" not in changes:
-        row["state"] = row["incident_state"] = "2"
+        working = next((own for own, code in states.items() if code == IN_PROGRESS), IN_PROGRESS)
+        row["state"] = row["incident_state"] = working
     if row.get("state") != before.get("state"):
-        _enter_state(row, before, now, user)
+        _enter_state(row, before, now, user, states)
 
 
-def _enter_state(row: Row, before: Row, now: str, user: str) -> None:
-    state, old = row.get("state", ""), before.get("state", "")
+def _enter_state(row: Row, before: Row, now: str, user: str, states: Mapping[str, str]) -> None:
+    state, old = _state(row, states), _state(before, states)
     if state != ON_HOLD and old == ON_HOLD:
         row["hold_reason"] = ""
     if state in {RESOLVED, CLOSED} and not row.get("resolved_at"):

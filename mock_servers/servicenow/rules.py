@@ -72,7 +72,7 @@ class Writer:
             row.setdefault("opened_at", now)
             row.setdefault("opened_by", caller.sys_id)
         if "incident" in self._store.schema.chain(table):
-            on_insert(row, values, now, caller.sys_id)
+            on_insert(row, now, caller.sys_id, self._switches.incident_states)
         change_rules.on_insert(self._store.schema.chain(table), row, values)
         self._finish(table, row, {}, notes)
         self._store.put(row.get("sys_class_name", table), row)
@@ -94,7 +94,9 @@ class Writer:
         row = dict(before)
         row.update(changes)
         if "task" in self._store.schema.chain(holder):
-            on_update(row, before, changes, notes, now, caller.sys_id)
+            incident = "incident" in self._store.schema.chain(holder)
+            states = self._switches.incident_states if incident else None
+            on_update(row, before, changes, notes, now, caller.sys_id, states)
         if "change_request" in self._store.schema.chain(holder):
             change_rules.enter_state(row, before, now, caller.sys_id)
         self._finish(holder, row, before, notes)
@@ -154,14 +156,14 @@ class Writer:
         if "task" in chain and self._switches.priority_matrix:
             set_priority(row, self._switches.priority_matrix)
         if self._switches.state_model:
-            check_transition(chain, row, before)
+            check_transition(chain, row, before, self._switches.incident_states if "incident" in chain else {})
             if "change_request" in chain:
                 change_rules.check_change(row, before)
             if "problem" in chain:
                 change_rules.check_problem(row, before)
         if self._switches.data_policy and "incident" in chain:
             omitted = self._store.omitted.get("incident", frozenset())
-            check_data_policy(row, before, notes, omitted)
+            check_data_policy(row, before, notes, omitted, self._switches.incident_states)
 
     def _values(
         self, table: str, payload: Mapping[str, Any], before: Row, caller: Caller, *, display: bool

@@ -42,6 +42,8 @@ class Switches:
     """A written value outside the choice list is left out, refused, or taken."""
     data_policy: bool = True
     state_model: bool = True
+    incident_states: dict[str, str] = field(default_factory=dict)
+    """An instance's own codes of incident states, each with the product's code whose rules it follows."""
     priority_matrix: dict[str, str] = field(default_factory=lambda: dict(DEFAULT_MATRIX))
     """``impact,urgency`` to priority; empty: priority is an ordinary field."""
     auth_message: Literal["new", "old"] = "new"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -22,9 +23,13 @@ from interlock.adapterkit.rest import encoded
 from interlock.adapterkit.retry import Retries
 from interlock.adapterkit.session import open_session
 from interlock.clock import ManualClock
+from interlock.config import SourceConfig
 from interlock.places import place
 from interlock.records.filters import AnyOf, Condition, Query, Sort
 from interlock.records.problems import Problem, Slug
+from interlock.sources.answers import Effect
+from interlock.sources.source import Facts, Source
+from interlock.telemetry import silent_telemetry
 
 BASE = "https://cmdb.example"
 FOLDER = place("adapters") / "nautobot"
@@ -385,6 +390,22 @@ async def test_a_relation_is_made_without_our_key(wire: respx.Router) -> None:
     with pytest.raises(Problem) as told:
         await adapter().find_written("relationship", "k" * 20)
     assert told.value.slug is Slug.UNSUPPORTED
+
+
+async def test_a_lost_relation_is_found_by_what_it_joins(wire: respx.Router) -> None:
+    clock, manifest = ManualClock(1000.0), PRODUCT.manifest
+    facts = Facts("naut", "nautobot", "test", 240.0, 30.0, probes=manifest.write.probe.kinds)
+    config = SourceConfig.model_validate({"adapter": "nautobot", "environment": "test", "base_url": BASE})
+    source = Source(facts, config, adapter(), PRODUCT.mappings, clock, silent_telemetry(clock))
+    subject, joined = f"naut:ci:dcim.device/{ONE}", f"naut:ci:virtualization.virtualmachine/{TWO}"
+    changes = {"type": "depends_on", "subject": subject, "object": joined}
+    route = answer(wire, LINKS, lambda request: listed([LINK]))
+    effect = Effect("relationship", "create", None, changes, "k" * 20)
+    assert source.finds(effect)
+    assert await source.probe(effect) == [THREE]
+    assert asked(route)["source_id"] == [ONE]
+    for other in ({"type": "runs_on"}, {"object": f"naut:ci:dcim.device/{ONE}"}):
+        assert await source.probe(replace(effect, changes={**changes, **other})) == []
 
 
 # --- writes ---------------------------------------------------------------------------------------------

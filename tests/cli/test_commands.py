@@ -280,6 +280,23 @@ class TestAdapters:
         assert told in shell.fails("adapter", "try", *words)
 
 
+def test_sources_test_says_what_is_wrong_and_what_to_do(shell: Shell) -> None:
+    shell.write(
+        "interlock.yaml",
+        "state: state\nsources:\n  snow:\n    adapter: servicenow\n    base_url: https://snow.invalid\n",
+    )
+    done = shell.run("sources", "test", "snow", "--json")
+    found = orjson.loads(done.out)
+    assert (done.code, found["source"], found["good"]) == (1, "snow", False)
+    results = {step["id"]: step["result"] for step in found["steps"]}
+    assert (results["settings"], results["name"], results["http"]) == ("ok", "wrong", "skipped")
+    done = shell.run("sources", "test", "snow")
+    assert done.code == 1
+    assert "WRONG        name" in done.out
+    assert "To do: Check the spelling of the address" in done.out
+    assert "snow" in shell.fails("sources", "test", "snwo")
+
+
 def test_sources_list_says_of_each_kind_whether_it_can_be_read(shell: Shell) -> None:
     shell.write(
         "interlock.yaml",

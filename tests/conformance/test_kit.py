@@ -77,7 +77,7 @@ def test_readmes_say_the_level_that_is_promised(name: str) -> None:
 
 @pytest.mark.parametrize("name", SHIPPED)
 async def test_shipped_adapters_keep_the_rules_of_the_folder(name: str, tmp_path: Path) -> None:
-    results = await checked(ROOT / "adapters" / name, tmp_path, "STATIC", "GOLDEN-DECODE", "LAW-WORDS", "LAW-HOSTILE")
+    results = await checked(ROOT / "adapters" / name, tmp_path, "STATIC", "GOLDEN", "LAW-WORDS", "LAW-HOSTILE")
     assert {result.name: result.seen for result in results.values() if result.outcome == "failed"} == {}
 
 
@@ -202,6 +202,33 @@ async def test_what_was_made_is_taken_back_and_nothing_is_written_elsewhere(tmp_
     refused, store = await written(folder, tmp_path, "WRITE", "PROBE", environment="production")
     assert {r.outcome for r in refused.values() if r.kind == "incident"} == {"skipped"}
     assert not [row for row in store.rows("incident") if "Interlock conformance" in row.get("short_description", "")]
+
+
+async def test_orders_relations_and_journals_are_tried_as_their_kind_is_made(tmp_path: Path) -> None:
+    rules = ("READ-JOURNAL", "WRITE-CREATE", "WRITE-REFUSED", "PROBE-CREATE", "WRITE-TIDY")
+    results, store = await written(ROOT / "adapters/servicenow", tmp_path, *rules)
+    assert {name: result.seen for name, result in results.items() if result.outcome in ("failed", "skipped")} == {}
+    assert results["PROBE-CREATE/relationship"].seen == "known by what it says"
+    assert results["PROBE-CREATE/request"].outcome == "does_not_apply"  # an order holds no key of ours
+    assert "Transition" in str(results["WRITE-REFUSED/problem"].seen)
+    assert not [row for row in store.rows("problem") if "Interlock conformance" in row.get("short_description", "")]
+
+
+VAGUE = [
+    ("adapter.yaml", swapped("match: [type, subject, object]", "match: [type]"), "PROBE-CREATE/relationship", "failed"),
+    ("conformance.yaml", swapped("refused: {state: fix_in_progress}", "refused: {change: \"kit:change:no\"}"),
+     "WRITE-REFUSED/problem", "skipped"),
+    ("conformance.yaml", swapped("Distribution list", "Distribution lisp"), "WRITE-CREATE/request", "skipped"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("file", "change", "name", "outcome"), VAGUE)
+async def test_what_shows_nothing_does_not_pass(
+    file: str, change: Any, name: str, outcome: str, tmp_path: Path
+) -> None:
+    folder = copied("servicenow", tmp_path, file, change)
+    results, _ = await written(folder, tmp_path, name.partition("/")[0])
+    assert results[name].outcome == outcome, results[name].seen
 
 
 BROKEN_WRITES = [

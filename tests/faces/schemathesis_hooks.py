@@ -52,7 +52,7 @@ def seeded(part: Any) -> None:
     if isinstance(properties, dict):
         if "cursor" in properties and "limit" in properties:
             properties["cursor"] = {"type": "null"}
-        if {"item", "variables"} <= properties.keys():  # what an item asks for, only the instance knows
+        if {"item", "variables", "dry_run"} <= properties.keys():  # what an item asks for, only the instance knows
             properties["item"] = {"enum": [SEEDS["order"]["item"]]}
             properties["variables"] = {"const": SEEDS["order"]["variables"]}
             part["required"] = ["item", "variables"]

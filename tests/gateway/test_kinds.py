@@ -69,7 +69,7 @@ class TestChanges:
         assert (receipt["outcome"], bench.source.sent[-1].changes) == ("applied", {"state": "implement"})
 
     async def test_one_it_does_not_allow_names_those_that_it_does(self, bench: Bench) -> None:
-        said = await problem(bench, "change_transition", ref=CHG, to="closed", close_code="successful")
+        said = await problem(bench, "change_transition", ref=CHG, to="closed", close_code="successful", close_notes="x")
         assert (said["slug"], said["field"], said["value"]) == ("wrong-state", "to", "closed")
         assert said["next_step"] == "It may go to: implement, cancelled."
         assert bench.source.sent == []

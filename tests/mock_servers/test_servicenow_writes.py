@@ -189,6 +189,17 @@ async def test_reopening(create: Post, change: Post) -> None:
     assert again["reopened_time"] == "2026-03-01 09:15:00"
 
 
+async def test_an_instances_own_state_codes_follow_the_same_rules(
+    mock: MockServiceNow, client: httpx.AsyncClient, create: Post, change: Post
+) -> None:
+    mock.switches.change(incident_states={"4": "3", "9": "8"}, unknown_choice="allow")
+    row = await create(short_description="x")
+    assert "On hold reason" in await refused(client, row, state="4")
+    assert (await change(row, state="4", hold_reason="4"))["state"] == "4"
+    assert (await change(row, state="9"))["active"] == "false"
+    assert "aborted by Business Rule" in await refused(client, row, state="2")
+
+
 async def test_on_hold(client: httpx.AsyncClient, create: Post, change: Post) -> None:
     row = await create()
     assert "On hold reason" in await refused(client, row, state="3")

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
+from interlock.adapterkit.inspection import OffersInspection
+
 SlaStage = Literal["in_progress", "paused", "completed", "cancelled", "breached"]
 ApprovalState = Literal["requested", "approved", "rejected", "cancelled", "not_required"]
 ConflictKind = Literal["same_ci", "blackout", "maintenance", "other"]
@@ -145,6 +147,7 @@ OFFERS: dict[str, type[Any]] = {
     "conflicts": OffersConflicts,
     "catalog": OffersCatalog,
     "order_items": OffersOrderItems,
+    "inspection": OffersInspection,
 }
 """Every offer by its name in ``source_list`` and the tables of capabilities."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -58,6 +59,83 @@ def mapping_command(
             typer.echo(f"{line.text:<{width}}  # {line.origin}")
 
 
+@app.command("test")
+def try_command(
+    name: Annotated[str, typer.Argument(help="Name of the source.")],
+    config: ConfigFile = CONFIG,
+    as_json: AsJson = False,
+) -> None:
+    """Say in plain words what is wrong with a source, and what to ask its administrator for. Nothing is written."""
+    findings = asyncio.run(_examine(config, name))
+    good = all(each.result != "wrong" for each in findings)
+    if as_json:
+        print_json({"source": name, "good": good, "steps": [asdict(each) for each in findings]})
+    else:
+        for each in findings:
+            typer.echo(f"{_RESULT[each.result]:<12} {each.id:<14} {each.means}")
+            if each.do:
+                typer.echo(f"{'':<27} To do: {each.do}")
+    if not good:
+        raise typer.Exit(1)
+
+
+_RESULT = {"ok": "ok", "wrong": "WRONG", "cannot_tell": "cannot tell", "skipped": "skipped"}
+
+
+async def _examine(path: ConfigFile, name: str) -> list[Any]:
+    from interlock.clock import SystemClock
+    from interlock.config.load import adapter_folders, available_adapters
+    from interlock.conformance.doctor.examine import examine
+    from interlock.telemetry import silent_telemetry
+
+    config = config_of(path)
+    entry = _entry(config, name)
+    folder = available_adapters(adapter_folders(config), [entry.adapter])[entry.adapter]
+    clock = SystemClock()
+    return await examine(name, entry, folder, clock, silent_telemetry(clock), cache=config.state / "wsdl")
+
+
+@app.command("inspect")
+def inspect_command(
+    name: Annotated[str, typer.Argument(help="Name of the source.")],
+    write: Annotated[Path | None, typer.Option("--write", help="A folder to write the overlays to.")] = None,
+    config: ConfigFile = CONFIG,
+) -> None:
+    """Ask an instance for its tables, columns and choices, and propose an overlay where it differs."""
+    from interlock.adapterkit.comparison import proposals
+
+    entry, product = product_of(config, name)
+    found = proposals(product, asyncio.run(_inspected(config, name, entry)))
+    taken = [kind for kind in found if write is not None and (write / f"{kind}.yaml").exists()]
+    if taken:
+        at = f"{write}/{taken[0]}.yaml"
+        raise invalid("--write", at, "is there already", "Name a new folder, and take over what you want.")
+    if not found:
+        typer.echo(f"{name} has what its mapping says.")
+    for kind, text in found.items():
+        if write is None:
+            typer.echo(f"# {kind}.yaml\n{text}")
+        else:
+            write.mkdir(parents=True, exist_ok=True)
+            (write / f"{kind}.yaml").write_text(text, "utf-8")
+            typer.echo(f"{write / kind}.yaml")
+
+
+async def _inspected(path: Path, name: str, entry: Any) -> Any:
+    from interlock.adapterkit.inspection import OffersInspection
+    from interlock.clock import SystemClock
+    from interlock.sources.opening import open_sources
+    from interlock.telemetry import silent_telemetry
+
+    clock = SystemClock()
+    config = config_of(path).model_copy(update={"sources": {name: entry}})
+    sources = await open_sources(config, clock, silent_telemetry(clock))
+    try:
+        return await sources[name].ask(OffersInspection, "inspection", lambda adapter: adapter.inspect())
+    finally:
+        await sources.close()
+
+
 def product_of(path: ConfigFile, name: str) -> tuple[Any, Any]:
     """The configuration of a source, and its adapter compiled for it. Nothing is called."""
     from interlock.adapterkit.product import compile_product
@@ -65,14 +143,18 @@ def product_of(path: ConfigFile, name: str) -> tuple[Any, Any]:
     from interlock.sources.opening import settings_of
 
     config = config_of(path)
-    if name not in config.sources:
-        raise invalid("name", name, "is not a source", f"Sources: {', '.join(config.sources) or 'none'}.")
-    entry = config.sources[name]
+    entry = _entry(config, name)
     folder = available_adapters(adapter_folders(config), [entry.adapter])[entry.adapter]
     settings = settings_of(entry)
     return entry, compile_product(
         folder, source=name, settings=settings, overlay=entry.mapping, overlays=entry.overlays
     )
+
+
+def _entry(config: Any, name: str) -> Any:
+    if name not in config.sources:
+        raise invalid("name", name, "is not a source", f"Sources: {', '.join(config.sources) or 'none'}.")
+    return config.sources[name]
 
 
 async def _look(path: ConfigFile) -> list[dict[str, Any]]:

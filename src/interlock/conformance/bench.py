@@ -11,15 +11,18 @@ from typing import Any
 from urllib.parse import quote
 
 from interlock.adapterkit.connection import connect
+from interlock.adapterkit.manifest import MatchProbe
 from interlock.adapterkit.mapping import Mapping as Compiled
+from interlock.adapterkit.offers import OffersCatalog
 from interlock.adapterkit.parted import PartedMapping
 from interlock.adapterkit.product import Product
 from interlock.adapterkit.wire import Answer, Call, Transport
 from interlock.clock import Clock
 from interlock.config import SourceConfig
-from interlock.conformance.declaration import UNIQUE, Declaration, KindSamples
+from interlock.conformance.declaration import UNIQUE, Declaration, KindSamples, Order
 from interlock.conformance.rules import DoesNotApply, Failed, Skipped
 from interlock.records.filters import Clause, Condition, Query
+from interlock.records.kinds import FIELDS
 from interlock.records.problems import Problem
 from interlock.sources.answers import Effect
 from interlock.sources.opening import build_source
@@ -221,7 +224,27 @@ class Bench:
     async def creating(self, kind: str, samples: KindSamples) -> Effect:
         """The write that makes a record of samples."""
         unique = unique_word()
-        return Effect(kind, "create", None, await self.values(kind, samples.create, unique), f"interlock:{unique}")
+        values = await self.values(kind, samples.create, unique)
+        order = await self._order(samples.order) if samples.order is not None else None
+        if order is not None:  # as the gateway gives references in an order: resolved
+            values = {
+                name: {"ref": each} if FIELDS[kind][name].type == "ref" else each for name, each in values.items()
+            }
+        return Effect(kind, "create", None, values, f"interlock:{unique}", order=order)
+
+    async def _order(self, order: Order) -> dict[str, Any]:
+        found = await self.live.ask(
+            OffersCatalog, "catalog_search", lambda adapter: adapter.catalog_search(order.item, PAGE)
+        )
+        item = next((each.id for each in found if each.name == order.item), None)
+        if item is None:
+            raise Skipped(f"the source has no catalogue item {order.item!r} that the account may order")
+        return {"item": item, "variables": order.variables, "quantity": order.quantity}
+
+    def matched(self, kind: str) -> bool:
+        """Whether a create of a kind is found by what it said, not by our key."""
+        way = self.compiled.manifest.write.probe.kinds.get(kind)
+        return way is not None and isinstance(way.create, MatchProbe)
 
     async def send_create(self, effect: Effect, source: Source) -> Made:
         handle = await source.send(effect, not_after=self.clock.now() + SEND_S)

@@ -31,18 +31,29 @@ class Tidy(Part):
     delete: str | None = None
 
 
+class Order(Part):
+    """What is ordered where records of a kind are made by ordering: a catalogue item by its name, and what it asks."""
+
+    item: str
+    variables: dict[str, Any] = {}
+    quantity: int = Field(default=1, ge=1)
+
+
 class KindSamples(Part):
     """What is written to try a kind out. A reference is ``{pick: KIND, where: {field: value}}``, or
     ``{make: KIND}``: to a record that is made for it.
 
     ``create`` and ``update`` are canonical values; ``clear`` fields are emptied by an update; ``refused`` are values
-    that, besides those of ``create``, the source itself must refuse. ``note`` is the visibility of a note.
+    that, besides those of ``create``, the source itself must refuse, or alone in an update (``refused_op``). ``note``
+    is the visibility of a note. ``order``: a create is an order.
     """
 
     create: dict[str, Any] = {}
+    order: Order | None = None
     update: dict[str, Any] = {}
     clear: tuple[str, ...] = ()
     refused: dict[str, Any] = {}
+    refused_op: Literal["create", "update"] = "create"
     note: Literal["internal", "public"] = "internal"
     tidy: Tidy | None = None
 
@@ -82,6 +93,19 @@ class MockPart(Part):
     files: dict[str, str] = {}
 
 
+class Need(Part):
+    """A choice that an administrator must have added, before records of a kind can be written.
+
+    ``setting`` is a setting of the source that names another one instead of ``choice``.
+    """
+
+    kind: str
+    field: str
+    choice: str
+    setting: str | None = None
+    ask: str
+
+
 class Declaration(Part):
     """The file. ``level`` is what the adapter promises; ``gaps`` are rules known not to hold, each with the reason."""
 
@@ -89,6 +113,7 @@ class Declaration(Part):
     rows: int = Field(default=5000, ge=1)
     gaps: dict[str, str] = {}
     kinds: dict[str, KindSamples] = {}
+    needs: tuple[Need, ...] = ()
     mock: MockPart | None = None
     assumptions: tuple[Assumption, ...] = ()
     evidence: Evidence = Evidence()
@@ -115,6 +140,11 @@ def load_declaration(folder: Path, product: Product | None = None) -> Declaratio
 
 
 def _fits(declaration: Declaration, document: Document, product: Product) -> None:
+    for at, need in enumerate(declaration.needs):
+        fields = product.mappings[need.kind].fields if need.kind in product.mappings else {}
+        if need.field not in fields:
+            fault = f"{need.field!r} is not mapped for {need.kind}"
+            raise document.fault(("needs", at, "field"), fault, nearest(need.field, fields))
     for kind, samples in declaration.kinds.items():
         if kind not in product.mappings:
             raise document.unknown(("kinds", kind), product.mappings, "a kind of this adapter")

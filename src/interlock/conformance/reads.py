@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import SecretStr, ValidationError
 
-from interlock.conformance.bench import Bench, collect, key, ref
+from interlock.conformance.bench import SEND_S, Bench, collect, key, ref
 from interlock.conformance.rules import Book, DoesNotApply, Failed, Skipped
 from interlock.records.fields import UNMAPPED
 from interlock.records.filters import Condition, Query
@@ -207,26 +208,43 @@ async def journal(bench: Bench, kind: str) -> str | None:
     capable = bench.compiled.manifest.capabilities.journal and bench.mapping(kind).spec.notes
     if not capable:
         raise DoesNotApply("records of this kind have no journal here")
-    both = frozenset({"public", "internal"})
     for record in (await bench.scan(kind))[:40]:
-        entries = (await bench.live.journal(kind, key(record), visibility=both, limit=50)).entries
-        if len(entries) < 2:
-            continue
-        times = [entry["created_at"] for entry in entries if entry["created_at"]]
-        if times != sorted(times, reverse=True):
-            raise Failed(f"the notes of {ref(record)} do not come newest first")
-        single: list[str] = []
-        cursor: Any = None
-        for _ in range(len(entries) + 1):
-            page = await bench.live.journal(kind, key(record), visibility=both, limit=1, cursor=cursor)
-            single += [entry["id"] for entry in page.entries]
-            cursor = page.cursor
-            if cursor is None:
-                break
-        if len(entries) < 50 and sorted(single) != sorted(entry["id"] for entry in entries):
-            raise Failed(f"the notes of {ref(record)}, one a page, are {len(single)} and not {len(entries)}")
-        return f"{len(entries)} notes of {ref(record)}"
-    raise Skipped("no record among the first 40 has two notes")
+        if told := await _notes(bench, kind, record):
+            return told
+    try:
+        bench.may_write(kind, "note")
+    except DoesNotApply:
+        raise Skipped("no record among the first 40 has two notes") from None
+    made = await bench.some(kind)
+    for _ in range(2):
+        note = await bench.note(made, bench.declaration.samples(kind).note)
+        await bench.live.send(note, not_after=bench.clock.now() + SEND_S)
+    told = await _notes(bench, kind, made.record)
+    if told is None:
+        raise Failed(f"two notes were written to {ref(made.record)}, and the journal does not hold them")
+    return told
+
+
+async def _notes(bench: Bench, kind: str, record: Mapping[str, Any]) -> str | None:
+    """What a record's journal shows; None where it has no two notes."""
+    both = frozenset({"public", "internal"})
+    entries = (await bench.live.journal(kind, key(record), visibility=both, limit=50)).entries
+    if len(entries) < 2:
+        return None
+    times = [entry["created_at"] for entry in entries if entry["created_at"]]
+    if times != sorted(times, reverse=True):
+        raise Failed(f"the notes of {ref(record)} do not come newest first")
+    single: list[str] = []
+    cursor: Any = None
+    for _ in range(len(entries) + 1):
+        page = await bench.live.journal(kind, key(record), visibility=both, limit=1, cursor=cursor)
+        single += [entry["id"] for entry in page.entries]
+        cursor = page.cursor
+        if cursor is None:
+            break
+    if len(entries) < 50 and sorted(single) != sorted(entry["id"] for entry in entries):
+        raise Failed(f"the notes of {ref(record)}, one a page, are {len(single)} and not {len(entries)}")
+    return f"{len(entries)} notes of {ref(record)}"
 
 
 @BOOK.rule("READ-CREDENTIALS", "reads")

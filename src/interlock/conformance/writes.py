@@ -30,7 +30,7 @@ def _read_back(bench: Bench, kind: str, changes: Mapping[str, Any], record: Mapp
 
 def _same_ref(bench: Bench, field: Mapping[str, Any]) -> bool:
     # A reference is written by handle and read by key; that both name one record, the probe shows.
-    asked, found = field["asked"], field["found"]
+    asked, found = (each["ref"] if isinstance(each, Mapping) else each for each in (field["asked"], field["found"]))
     return isinstance(asked, str) and isinstance(found, str) and asked.split(":")[:2] == found.split(":")[:2]
 
 
@@ -147,22 +147,22 @@ async def note(bench: Bench, kind: str) -> str | None:
 
 @BOOK.rule("PROBE-CREATE", "writes", per_kind=True)
 async def probe_create(bench: Bench, kind: str) -> str | None:
-    """A create is found by its key, exactly once; a key that differs in one character, or in case, finds nothing.
+    """A create is found exactly once, by its key or by what it says; another, or one not sent, finds nothing.
 
-    To do: Search the correlation field exactly (write.probe.create), and compare what is found once more.
+    To do: Search exactly what write.probe.create names, and compare what is found once more, also its case.
     """
-    bench.may_write(kind, "create")
+    samples = bench.may_write(kind, "create")
     made = await bench.create(kind)
-    try:
-        found = await bench.live.probe(made.effect)
-    except Problem as problem:
-        if problem.slug is Slug.UNSUPPORTED:
-            raise DoesNotApply(
-                "nothing of this kind holds our key: a lost one is never sent again, a person decides"
-            ) from None
-        raise
+    found = await _traces(bench, made.effect)
+    if found is None:
+        raise DoesNotApply("nothing of this kind holds our key: a lost one is never sent again, a person decides")
     if found != [made.handle]:
         raise Failed(f"the key of {made.handle} finds {found}")
+    if bench.matched(kind):
+        pending = await bench.creating(kind, samples)
+        if hit := await bench.live.probe(pending):
+            raise Failed(f"one that was never sent finds {hit}")
+        return "known by what it says"
     key = made.effect.correlation
     for foreign in (f"{key}0", key[:-1], f"interlock:{unique_word()}", key.upper()):
         if hit := await bench.live.probe(replace(made.effect, correlation=foreign)):
@@ -244,30 +244,41 @@ async def refused(bench: Bench, kind: str) -> str | None:
     samples = bench.may_write(kind, "create")
     if not samples.refused:
         raise Skipped(f"conformance.yaml has no kinds.{kind}.refused: values that the source must refuse")
-    effect = await bench.creating(kind, samples)
-    effect = replace(effect, changes={**effect.changes, **await bench.values(kind, samples.refused, unique_word())})
+    values = await bench.values(kind, samples.refused, unique_word())
+    if samples.refused_op == "update":
+        effect = Effect(kind, "update", f"~{(await bench.some(kind)).handle}", values, f"interlock:{unique_word()}")
+    else:
+        effect = await bench.creating(kind, samples)
+        effect = replace(effect, changes={**effect.changes, **values})
+    before = _calls(bench)
     try:
         handle = await bench.live.send(effect, not_after=bench.clock.now() + SEND_S)
     except Problem as problem:
         if problem.reached not in ("yes", "no"):
             raise Failed(f"refused, but it is not known whether it was written: {problem.detail}") from None
+        if _calls(bench) == before:
+            raise Skipped(
+                f"refused before the source was asked: {problem.detail}; name values that only the source refuses"
+            ) from None
         if await _traces(bench, effect):
             raise Failed("refused, and written all the same") from None
         return f"{problem.slug}: {problem.native_message or problem.detail}"[:200]
-    if handle is not None:
+    if handle is not None and effect.op == "create":
         bench.remember(effect, handle)
         bench.made[-1] = Made(kind, handle, effect, {})
     raise Failed(f"the source took {', '.join(samples.refused)}")
 
 
-async def _traces(bench: Bench, effect: Effect) -> list[str]:
-    """Records that show a create; none where the kind cannot tell."""
+async def _traces(bench: Bench, effect: Effect) -> list[str] | None:
+    """Records that show a create; None where the kind cannot tell."""
+    if not bench.live.finds(effect):
+        return None
     try:
         return await bench.live.probe(effect)
     except Problem as problem:
         if problem.slug is not Slug.UNSUPPORTED:
             raise
-        return []
+        return None
 
 
 @BOOK.rule("WRITE-LATE", "writes", per_kind=True)

@@ -17,7 +17,6 @@ from interlock.adapterkit.native import Native, NativeWrite, Page, Plan
 from interlock.adapterkit.offers import offered
 from interlock.clock import Clock
 from interlock.config import SourceConfig
-from interlock.records.fields import Field
 from interlock.records.filters import Condition, Query
 from interlock.records.problems import Problem, Slug
 from interlock.records.refs import Ref
@@ -29,6 +28,7 @@ from interlock.sources.cache import SourceCache
 from interlock.sources.choices import ChoiceLists
 from interlock.sources.flights import Flights
 from interlock.sources.line import Line
+from interlock.sources.mapped import MappedKinds
 from interlock.sources.ports import MappingPort
 from interlock.sources.probing import has_marker
 from interlock.sources.readback import reads_back, unresolved
@@ -57,7 +57,7 @@ class Facts:
     abilities: Abilities = field(default_factory=Abilities)
 
 
-class Source:
+class Source(MappedKinds):
     """One configured backend instance.
 
     Every call is paced, bounded and timed. Keys are the keys of refs: readable, or ``~handle``. Records
@@ -75,21 +75,18 @@ class Source:
         *,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self.name = facts.name
+        super().__init__(facts.name, mappings)
         self.product = facts.product
         self.environment = facts.environment
         self.timeout_s = config.timeout_s
         self.settle_s = facts.settle_s
-        self.timeout_s = config.timeout_s
         self.probe_timeout_s = facts.probe_timeout_s
         self.abilities = facts.abilities
-        self.kinds = frozenset(mappings)
         self._correlate = facts.correlate
         self._probes = facts.probes
         self._differs = facts.differs
         self._adapter = adapter
         self._snapshots = adapter if isinstance(adapter, Snapshots) else None
-        self._mappings = dict(mappings)
         self._clock = clock
         self._line = Line(facts.name, config.limits, config.timeout_s, clock, telemetry, sleep=sleep)
         cache = config.cache
@@ -101,7 +98,6 @@ class Source:
         self._opening: Flights[bool] = Flights(clock)
         self._opened = False
         self._choices = ChoiceLists(facts.name, clock, telemetry.log)
-        self._columns: dict[str, tuple[str, ...]] = {}
         answers = telemetry.metrics.source_cache
         self._hit, self._miss = answers.labels(facts.name, "cache"), answers.labels(facts.name, "live")
 
@@ -271,39 +267,6 @@ class Source:
                 reached="no",
             )
         return await self._read(operation, lambda: work(adapter))
-
-    # --- what the mapping says ---------------------------------------------------------------------
-
-    def norm(self, kind: str, changes: Mapping[str, Any], key: str | None = None) -> dict[str, Any]:
-        """The changes as this source can hold them: what a read-back is compared with. ``key``: the record's."""
-        return self._mapping(kind).norm(changes, key=key)
-
-    def fields(self, kind: str) -> frozenset[str]:
-        """Canonical fields that can be read."""
-        return frozenset(name for name, use in self._mapping(kind).fields.items() if use.readable)
-
-    def asked_by(self, kind: str, operator: str) -> frozenset[str]:
-        """Canonical fields that the source itself can be asked by with this operator."""
-        return frozenset(name for name, use in self._mapping(kind).fields.items() if operator in use.operators)
-
-    def ext(self, kind: str) -> Mapping[str, Field]:
-        """Fields of this instance that the contract does not know, by their names in filters (``ext.name``)."""
-        mapping = self._mappings.get(kind)
-        return mapping.ext if mapping is not None else {}
-
-    def writable(self, kind: str) -> frozenset[str]:
-        """Canonical fields that can be written, some of them only when the record is created."""
-        fields = self._mapping(kind).fields
-        return frozenset(name for name, use in fields.items() if use.writable or use.creatable)
-
-    def by_key(self, kind: str, field: str) -> bool:
-        """Whether the source writes a reference by its readable key, where others write the handle."""
-        use = self._mapping(kind).fields.get(field)
-        return use is not None and use.by_key
-
-    def missing(self, kind: str, after: Mapping[str, Any]) -> list[str]:
-        """Fields the source demands of a record that will look like ``after``, and that it lacks."""
-        return self._mapping(kind).require(after)
 
     def preview(self, effect: Effect) -> dict[str, Any]:
         """What would be sent, in the source's own terms. Nothing is touched."""
@@ -488,26 +451,6 @@ class Source:
     async def _handle(self, kind: str, key: str, *, priority: bool = False) -> str:
         known = self._cache.handle(kind, key)
         return known if known is not None else (await self._get(kind, key, priority)).handle
-
-    def _all_columns(self, kind: str, mapping: MappingPort) -> tuple[str, ...]:
-        columns = self._columns.get(kind)
-        if columns is None:
-            columns = self._columns[kind] = tuple(mapping.columns(None))
-        return columns
-
-    def _mapping(self, kind: str) -> MappingPort:
-        mapping = self._mappings.get(kind)
-        if mapping is None:
-            raise Problem(
-                Slug.UNSUPPORTED,
-                f"{self.name} has no records of kind {kind}",
-                field="kind",
-                value=kind,
-                next_step=f"Kinds of {self.name}: {', '.join(sorted(self.kinds))}.",
-                source=self.name,
-                reached="no",
-            )
-        return mapping
 
 
 def _handle_in(value: Any) -> Any:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, WithJsonSchema
+from pydantic import ConfigDict, Field, WithJsonSchema, model_validator
 
 from interlock.records.change import Change
 from interlock.tools.answers import ChangeAnswer, ChangeRow, ConflictsOut
@@ -109,6 +109,30 @@ class ChangeTransition(Write):
     ] = None
     close_notes: Annotated[Body | None, Field(description="With closed.")] = None
     expected_version: Version = None
+
+    @model_validator(mode="after")
+    def _told(self) -> Self:
+        if self.to == "closed" and (self.close_code is None or self.close_notes is None):
+            raise ValueError("closed needs close_code and close_notes")
+        return self
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        json_schema_extra={
+            "anyOf": [
+                {
+                    "properties": {
+                        "to": {"enum": ["assess", "authorize", "scheduled", "implement", "review", "cancelled"]}
+                    }
+                },
+                {
+                    "required": ["close_code", "close_notes"],
+                    "properties": {"close_code": {"type": "string"}, "close_notes": {"type": "string"}},
+                },
+            ]
+        },
+    )
 
 
 class ChangeCheckConflicts(Arguments):

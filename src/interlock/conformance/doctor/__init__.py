@@ -1,0 +1,1 @@
+"""What is wrong between the gateway and one source, step by step, in plain words."""
