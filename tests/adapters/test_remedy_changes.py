@@ -195,8 +195,8 @@ async def test_an_update_empties_nothing_and_a_note_changes_nothing_else(wsdls: 
 
 
 @asynccontextmanager
-async def gateway(state: Path) -> AsyncIterator[Any]:
-    """A call of an agent that may do all with changes."""
+async def gateway(state: Path) -> AsyncIterator[tuple[Any, MockRemedy]]:
+    """A call of an agent that may do all with changes, and the mock behind it."""
     store = Store()
     store.load(entries(estate()))
     async with MockRemedy(store) as mock:
@@ -214,11 +214,11 @@ async def gateway(state: Path) -> AsyncIterator[Any]:
             async def call(tool: str, **arguments: Any) -> dict[str, Any]:
                 return (await desk.call(key, tool, **arguments))[1]
 
-            yield call
+            yield call, mock
 
 
 async def test_a_change_goes_its_way_through_the_gateway_and_no_other(tmp_path: Path) -> None:
-    async with gateway(tmp_path / "state") as call:
+    async with gateway(tmp_path / "state") as (call, mock):
         made = await call("change_create", type="normal", title="Raise the memory", risk="low", impact="low")
         assert made["receipt"]["outcome"] == "applied", made
         ref = made["receipt"]["ref"]
@@ -236,7 +236,10 @@ async def test_a_change_goes_its_way_through_the_gateway_and_no_other(tmp_path: 
         for state in ("scheduled", "implement", "review"):
             moved = await call("change_transition", ref=ref, to=state)
             assert moved["receipt"]["outcome"] == "applied", moved
-        closed = await call("change_transition", ref=ref, to="closed", close_code="successful_issues")
-        assert closed["receipt"]["outcome"] == "applied", closed
+        how = {"close_code": "successful_issues", "close_notes": "One reboot more than planned."}
+        closed = await call("change_transition", ref=ref, to="closed", **how)
+        assert closed.get("receipt", {}).get("outcome") == "applied", closed
+        (entry,) = (row for row in mock.store.rows("CHG:WorkLog") if row["Infrastructure Change ID"] == ref[11:])
+        assert entry["Detailed Description"] == how["close_notes"]
         data = (await call("change_get", ref=ref))["data"]
         assert (data["state"], data["close_code"], data["next_states"]) == ("closed", "successful_issues", [])
