@@ -27,6 +27,7 @@ from benchmarks import processes
 from benchmarks.bench import INTERLOCK_SERVE, NUMBER, Bench, Server, say
 from benchmarks.load import HOST, Target, Window, post
 from benchmarks.stands import MODERN, REF, SYS_ID, prepare
+from interlock.gateway.describe import MAX_LISTED
 from interlock.tools.catalogue import BY_NAME, GENERAL
 
 SLOW_AGENTS = 256
@@ -148,12 +149,12 @@ async def b5(bench: Bench) -> list[Row]:
 
 async def b6(bench: Bench) -> list[Row]:
     tools = [name for name in BY_NAME if name not in GENERAL]
-    sdk_pid, sdk_port = bench.sdk(len(BY_NAME))
+    sdk_pid, sdk_port = bench.sdk(MAX_LISTED)
     pid, stand = bench.gateway("list", tools=tools)
     key = ("authorization", f"Bearer {stand.keys[0]}")
 
     def right(answer: Any) -> bool:
-        return len(answer["result"]["tools"]) == len(BY_NAME)
+        return len(answer["result"]["tools"]) == MAX_LISTED
 
     servers = [
         Server("M list", sdk_pid, Target(sdk_port, (mcp(sdk_port, {}, "tools/list", ()),)), right),
@@ -161,7 +162,7 @@ async def b6(bench: Bench) -> list[Row]:
     ]
     m, ours = (cpu(windows) for windows in await bench.alternate(servers, 16))
     return [
-        at_most(f"B6 tools/list of {len(BY_NAME)} tools, CPU of M's", ours / m, 0.05),
+        at_most(f"B6 tools/list of {MAX_LISTED} tools, CPU of M's", ours / m, 0.05),
         at_most("B6 ours, CPU ms a call", ours),
         at_most("B6 M, CPU ms a call", m),
     ]

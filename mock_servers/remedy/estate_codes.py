@@ -44,6 +44,12 @@ SOURCE = {
     "monitoring": "Systems Management",
     "walk_in": "Walk In",
 }
+CHANGE_STATUS = {"new": "Draft", "scheduled": "Scheduled", "closed": "Closed"}
+CHANGE_TIMING = {"normal": "Normal", "standard": "Standard", "emergency": "Emergency"}
+CHANGE_RISK = {"low": "Risk Level 1", "moderate": "Risk Level 3", "high": "Risk Level 4"}
+CHANGE_CLOSE = {"successful": "Successful"}
+CHANGE_LEVEL = {"low": "low", "moderate": "medium", "high": "high"}
+"""How far a change reaches, which the estate does not say, by its risk."""
 LIFECYCLE = {
     "live": "Deployed",
     "ordered": "Ordered",

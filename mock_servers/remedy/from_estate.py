@@ -2,7 +2,7 @@
 
 Numbers are the estate's, in Remedy's width (INC0009001 is INC000000009001). A CI stands in the production
 dataset, and with ``raw`` also in the discovery dataset it came from, joined by its reconciliation identity.
-The estate has no changes: there is one for each incident that a change solved or holds.
+A change says its CI in its title only: the form's own field is for services, and associations are not served.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from mock_servers.estate import Estate
-from mock_servers.estate.assumptions import DAY, MATRIX, label
+from mock_servers.estate.assumptions import MATRIX, label
+from mock_servers.estate.changes import Change, changes
 from mock_servers.estate.forms import BY_NAME
 from mock_servers.estate.model import Ci, Group, Incident, Person, ident
 from mock_servers.remedy import estate_codes as codes
@@ -42,6 +43,11 @@ def incident_number(number: str) -> str:
     return f"INC{int(number.removeprefix('INC')):012d}"
 
 
+def change_number(number: str) -> str:
+    """CHG0009001 as Remedy numbers it."""
+    return f"CRQ{int(number.removeprefix('CHG')):012d}"
+
+
 @dataclass
 class _Projection:
     estate: Estate
@@ -57,7 +63,9 @@ class _Projection:
         for incident in self.estate.incidents:
             yield "HPD:Help Desk", self._incident(incident)
         yield from self._notes()
-        yield from self._changes()
+        for change in changes(self.estate):
+            yield "CHG:Infrastructure Change", self._change(change)
+        yield from self._change_notes()
 
     @cached_property
     def company(self) -> str:
@@ -409,37 +417,56 @@ class _Projection:
                 },
             )
 
-    def _changes(self) -> Iterator[tuple[str, Row]]:
-        n = 0
-        for incident in self.estate.incidents:
-            done, held = incident.close_code == "by_change", incident.hold_reason == "change"
-            requester = self.people.get(incident.assignee or "") or self.people.get(incident.opened_by)
-            if not (done or held) or requester is None:
-                continue
-            n += 1
-            yield "CHG:Infrastructure Change", self._change(n, incident, requester, done)
+    def _change_notes(self) -> Iterator[tuple[str, Row]]:
+        """When work on a change began and how it ended, which Remedy has no field for."""
+        form, n = "CHG:WorkLog", 0
+        for change in changes(self.estate):
+            ended = ((change.start_at, "Work began."), (change.end_at, change.close_notes))
+            author = self.login(change.assignee)
+            for at, text in ended if change.close_notes else ():
+                n += 1
+                yield (
+                    form,
+                    {
+                        "Work Log ID": f"WLG{n:012d}",
+                        "Infrastructure Change ID": change_number(change.number),
+                        "Submitter": author,
+                        "Submit Date": at,
+                        "Last Modified By": author,
+                        "Last Modified Date": at,
+                        "Work Log Submit Date": at,
+                        "Work Log Submitter": author,
+                        "Description": text,
+                        "Detailed Description": text,
+                        "Work Log Type": self.number(form, "Work Log Type", "General Information"),
+                        "View Access": self.number(form, "View Access", "Internal"),
+                    },
+                )
 
-    def _change(self, n: int, incident: Incident, requester: Person, done: bool) -> Row:
+    def _change(self, change: Change) -> Row:
         form = "CHG:Infrastructure Change"
-        number = f"CRQ{n:012d}"
-        ended = incident.resolved_at or incident.closed_at or incident.updated_at
-        start = ended - 7200 if done else self.estate.as_of // DAY * DAY + 2 * DAY
-        group, service = self.groups.get(incident.group), self.cis.get(incident.service or "")
+        number = change_number(change.number)
+        requester, group = self.people[change.requested_by], self.groups.get(change.group)
+        done = change.state == "closed"
+        impact = self.number(form, "Impact", codes.IMPACT[codes.CHANGE_LEVEL[change.risk]])
+        urgency = self.number(form, "Urgency", codes.URGENCY["high" if change.type == "emergency" else "low"])
+        weight = IMPACT_WEIGHTS[str(impact)] + URGENCY_WEIGHTS[str(urgency)]
         return {
             "Infrastructure Change ID": number,
             "Request ID": number,
             "Submitter": requester.user_name,
-            "Submit Date": incident.created_at,
-            "Last Modified By": incident.updated_by,
-            "Last Modified Date": ended,
-            "Change Request Status": self.number(form, "Change Request Status", "Closed" if done else "Scheduled"),
-            "Status Reason": self.number(form, "Status Reason", "Successful" if done else None),
-            "Description": f"Change for {incident_number(incident.number)}: {incident.title}"[:100],
-            "Detailed Description": incident.description,
+            "Submit Date": change.opened_at,
+            "Last Modified By": requester.user_name,
+            "Last Modified Date": change.updated_at,
+            "Change Request Status": self.number(form, "Change Request Status", codes.CHANGE_STATUS[change.state]),
+            "Status Reason": self.number(form, "Status Reason", codes.CHANGE_CLOSE.get(change.close_code)),
+            "Description": change.title[:100],
             "Change Type": self.number(form, "Change Type", "Change"),
-            "Change Timing": self.number(form, "Change Timing", "Emergency" if incident.priority == "p1" else "Normal"),
-            "Risk Level": self.number(form, "Risk Level", f"Risk Level {_risk(incident)}"),
-            **{name: v for name, v in self._levels(incident).items() if name != "Priority Weight"},
+            "Change Timing": self.number(form, "Change Timing", codes.CHANGE_TIMING[change.type]),
+            "Risk Level": self.number(form, "Risk Level", codes.CHANGE_RISK[change.risk]),
+            "Impact": impact,
+            "Urgency": urgency,
+            "Priority": next(int(n) for n, least in PRIORITY_FROM.items() if weight >= least),
             "Company": self.company,
             "First Name": requester.first_name,
             "Last Name": requester.last_name,
@@ -447,15 +474,14 @@ class _Projection:
             "Support Company": self.company if group else None,
             "Support Organization": ORGANISATION if group else None,
             "Support Group Name": group.name if group else None,
-            "Change Coordinator": requester.name,
-            "Change Coordinator Login": requester.user_name,
-            "Scheduled Start Date": start,
-            "Scheduled End Date": start + 7200,
-            "Actual Start Date": start if done else None,
-            "Actual End Date": start + 7200 if done else None,
-            "Completed Date": start + 7200 if done else None,
-            "ServiceCI": service.name if service else None,
-            "ServiceCI_ReconID": self.reconciled(service.id) if service else None,
+            "Change Coordinator": self.full_name(change.assignee),
+            "Change Coordinator Login": self.login(change.assignee),
+            "Categorization Tier 1": change.category,
+            "Scheduled Start Date": change.start_at,
+            "Scheduled End Date": change.end_at,
+            "Actual Start Date": change.start_at if done else None,
+            "Actual End Date": change.end_at if done else None,
+            "Completed Date": change.end_at if done else None,
         }
 
 
@@ -494,7 +520,3 @@ def _service_type(incident: Incident) -> str:
     if incident.channel == "monitoring":
         return "Infrastructure Event"
     return "User Service Request" if incident.category == "inquiry" else "User Service Restoration"
-
-
-def _risk(incident: Incident) -> int:
-    return {"high": 4, "medium": 3}.get(incident.impact, 2)

@@ -477,7 +477,7 @@ async def test_a_site_with_services_of_its_own_is_an_overlay(wsdls: Path, tmp_pa
     site = {
         "services": customised_services(),
         "settings": {"wsdl_folder": str(tmp_path)},
-        "mapping": {"incident": ticket, "person": person},
+        "mapping": {"incident": ticket, "person": person, "change": None},  # the site publishes no changes
     }
     async with remedy(wsdls, **site) as (source, mock):
         record = (await source.get("incident", NUMBER)).record

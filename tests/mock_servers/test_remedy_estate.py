@@ -11,9 +11,10 @@ import httpx
 import pytest
 from mock_servers.estate import Estate, Size, generate
 from mock_servers.estate.assumptions import MATRIX
+from mock_servers.estate.changes import changes
 from mock_servers.remedy import Store
 from mock_servers.remedy.estate_codes import CLASSES, LINKS, PRIORITY
-from mock_servers.remedy.from_estate import PRODUCTION, entries, incident_number, instance_id
+from mock_servers.remedy.from_estate import PRODUCTION, change_number, entries, incident_number, instance_id
 from mock_servers.remedy.schema import shipped
 
 AS_OF = 1_793_491_200
@@ -42,6 +43,16 @@ def test_nothing_is_lost(estate: Estate, store: Store) -> None:
     assert len(list(store.rows("BMC.CORE:BMC_BaseRelationship"))) == len(estate.relations)
     assert len(list(store.rows("CTM:Support Group"))) == len(estate.groups)
     assert len(list(store.rows("CTM:Support Group Association"))) == len(estate.memberships)
+
+
+def test_every_change_is_there_with_its_window(estate: Estate, store: Store) -> None:
+    meant = {change_number(each.number): (each.start_at, each.end_at) for each in changes(estate)}
+    rows = list(store.rows("CHG:Infrastructure Change"))
+    found = {row["Infrastructure Change ID"]: (row["Scheduled Start Date"], row["Scheduled End Date"]) for row in rows}
+    assert found == meant
+    logged = Counter(row["Infrastructure Change ID"] for row in store.rows("CHG:WorkLog"))
+    assert logged == {change_number(each.number): 2 for each in changes(estate) if each.state == "closed"}
+    assert logged
 
 
 def test_every_value_suits_its_field(store: Store) -> None:

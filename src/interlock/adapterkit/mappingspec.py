@@ -126,6 +126,7 @@ class MappingPart(Part):
     by: str | None = None
     parts: dict[str, Any] = {}
     soap: SoapKind | None = None
+    transitions: dict[str, Words] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +174,7 @@ class MappingSpec:
     beside: Mapping[str, Any]
     by: Path | None
     part: str
+    transitions: Mapping[str, tuple[str, ...]]
     soap: SoapKind | None = None
 
 
@@ -231,6 +233,7 @@ def read_mapping(
         by=_path(part.by, document, ("by",), flat) if part.by else None,
         part=named,
         soap=part.soap,
+        transitions=part.transitions,
     )
 
 

@@ -27,7 +27,7 @@ ADDRESSABLE: tuple[Place, ...] = (
 """What an overlay of the manifest may say: habits of an instance. How values are quoted, where calls go and
 how a lost write is found are the adapter's alone."""
 
-_ENTRIES = ("fields", "ext", "write", "always")
+_ENTRIES = ("fields", "ext", "write", "always", "transitions")
 _TABLES = ("codes", "soap")
 
 
