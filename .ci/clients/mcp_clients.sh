@@ -52,7 +52,7 @@ count() {
 }
 agents="$work/mcp-agents/bin/python"
 count pydantic-ai "$agents" "$here/mcp_pydantic_ai.py" "$work/ready"
-count openai-agents "$agents" "$here/mcp_openai_agents.py" "$work/ready" "$root/contracts/v0/functions-strict.json"
+count openai-agents "$agents" "$here/mcp_openai_agents.py" "$work/ready" "$root/contracts/v1/functions-strict.json"
 count langchain-mcp-adapters "$work/mcp-langchain/bin/python" "$here/mcp_langchain.py" "$work/ready"
 count mcp-inspector "$python" "$here/mcp_inspector.py" "$work/ready" "$work/node_modules/.bin/mcp-inspector"
 echo "$passed passed, $failed failed"

@@ -1,6 +1,6 @@
 """The OpenAI Agents SDK: its MCP client, its conversion of listed tools, and the published strict functions.
 
-Usage: mcp_openai_agents.py READY STRICT   STRICT is contracts/v0/functions-strict.json.
+Usage: mcp_openai_agents.py READY STRICT   STRICT is contracts/v1/functions-strict.json.
 """
 
 from __future__ import annotations

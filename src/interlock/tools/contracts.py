@@ -17,7 +17,7 @@ from interlock.tools.catalogue import BY_NAME, TOOLS, Tool
 from interlock.tools.envelope import SHORT, PageInfo, Preview, ProblemOut, Provenance, Quality, Receipt
 from interlock.tools.filterschema import FIELD_NAMES
 
-VERSION = "v0"
+VERSION = "v1"
 """The version that is published. All but v0 are frozen: they only ever gain what breaks nothing."""
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
