@@ -45,13 +45,18 @@ def check(
     junit: Annotated[Path | None, typer.Option("--junit", help="Write JUnit XML to this file.")] = None,
     json: Annotated[Path | None, typer.Option("--json", help="Write JSON to this file.")] = None,
     html: Annotated[Path | None, typer.Option("--html", help="Write a page to this file.")] = None,
+    record: Annotated[
+        bool, typer.Option("--record", help="Record what the read rules ask of --source, under pseudonyms.")
+    ] = False,
     everything: Annotated[bool, typer.Option("--all", help="Show what passed and what does not apply, too.")] = False,
 ) -> None:
     """Check an adapter rule by rule; exit code 0 when it reaches its level."""
     path = _folder(folder)
     if source is not None and mock:
         raise invalid("--mock", None, "and --source exclude each other", "Give one of them.")
-    report = asyncio.run(_run(path, source, config, mock, _level(level), only, real_server, proofs))
+    if record and source is None:
+        raise invalid("--record", None, "needs a source", "Name it with --source.")
+    report = asyncio.run(_run(path, source, config, mock, _level(level), only, real_server, proofs, record))
     _show(report, everything)
     _write(report, junit, json, html)
     if not report.good:
@@ -86,21 +91,29 @@ async def _run(
     only: list[str] | None,
     claimed: str | None,
     proofs: Path | None,
+    record: bool,
 ) -> Report:
     from interlock.clock import SystemClock
     from interlock.conformance.bench import Bench
+    from interlock.conformance.recording import Recorder, Replay, recorded
     from interlock.conformance.reports import Report
-    from interlock.conformance.run import RULES, check, prepared
+    from interlock.conformance.run import RULES, check, prepared, recordable
     from interlock.records.times import to_text
 
     clock = SystemClock()
-    rules = [rule for rule in RULES if not only or any(rule.id.startswith(start) for start in only)]
+    known = recordable() if record else RULES
+    rules = [rule for rule in known if not only or any(rule.id.startswith(start) for start in only)]
     if not rules:
-        raise invalid("--only", ", ".join(only or ()), "begins no rule", "docs/kit.md lists them.")
+        what = "begins no rule that is recorded" if record else "begins no rule"
+        raise invalid("--only", ", ".join(only or ()), what, "docs/kit.md lists them.")
     async with contextlib.AsyncExitStack() as stack:
         work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="interlock-kit-")))
         against, name, settings, control = await _against(stack, folder, source, config, mock, work)
+        replay = Replay(folder) if settings is None and recorded(folder) else None
+        if replay is not None:
+            against, settings = f"the recordings of {replay.at}", _wide(replay.config)
         product, declaration = prepared(folder, name, settings)
+        recorder = Recorder(product, settings) if record and product is not None else None
         bench = Bench(
             folder,
             product,
@@ -109,12 +122,16 @@ async def _run(
             work / "wsdl",
             name,
             settings,
+            replay=replay,
+            recorder=recorder,
             control=control,
             claimed=claimed,
             proofs=proofs,
             mocked=declaration.mock.module if mock and declaration.mock else None,
         )
         results = await check(bench, rules=rules, told=stack.enter_context(_progress()))
+        if recorder is not None:
+            recorder.save(folder, to_text(clock.now()))
         title = product.manifest.title if product else folder.name
     return Report(folder.name, title, against, level or declaration.level, to_text(clock.now()), results)
 

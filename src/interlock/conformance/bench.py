@@ -20,6 +20,7 @@ from interlock.adapterkit.wire import Answer, Call, Transport
 from interlock.clock import Clock
 from interlock.config import SourceConfig
 from interlock.conformance.declaration import UNIQUE, Declaration, KindSamples, Order
+from interlock.conformance.recording import Recorder
 from interlock.conformance.rules import DoesNotApply, Failed, Skipped
 from interlock.records.filters import Clause, Condition, Query
 from interlock.records.kinds import FIELDS
@@ -69,7 +70,8 @@ class Made:
 class Bench:
     """One run of the kit over one adapter; with a ``config`` also over a source.
 
-    ``replayed``: the source answers from recordings. ``control`` changes a switch of the mock behind it.
+    ``replay``: the source answers from recordings. ``recorder``: what it says is recorded. ``control`` changes a
+    switch of the mock behind it.
     """
 
     folder: Path
@@ -80,6 +82,7 @@ class Bench:
     name: str = "kit"
     config: SourceConfig | None = None
     replay: Transport | None = None
+    recorder: Recorder | None = None
     control: Callable[[str, Any], Awaitable[None]] | None = None
     claimed: str | None = None
     proofs: Path | None = None
@@ -133,7 +136,8 @@ class Bench:
         taps: list[Tap] = []
 
         def tapped(transport: Transport) -> Transport:
-            taps.append(Tap(self.replay or transport))
+            recorded = self.recorder.over(transport) if self.recorder is not None else transport
+            taps.append(Tap(self.replay or recorded))
             return taps[0]
 
         source = build_source(
@@ -176,8 +180,8 @@ class Bench:
         """What to write. Raises DoesNotApply, or Skipped where it must not or cannot be tried."""
         if op not in self.compiled.manifest.capabilities.writes.get(kind, ()):
             raise DoesNotApply(f"the adapter does not declare {op} of {kind}")
-        if self.replay is not None:
-            raise Skipped("nothing can be written to a recording")
+        if self.replay is not None or self.recorder is not None:
+            raise Skipped("nothing can be written to a recording, or while one is made")
         if self.live.environment != "test":
             raise Skipped(f"the source {self.name} is not marked environment: test, so nothing is written to it")
         samples = self.declaration.samples(kind)

@@ -24,7 +24,7 @@ WIDE = ("ne", "not_in", "not_empty", "empty")
 ORDERED = 150
 
 
-@BOOK.rule("ASK-EQUALS-SCAN", "reads", per_kind=True, offline=True)
+@BOOK.rule("ASK-EQUALS-SCAN", "reads", per_kind=True)
 async def equals_scan(bench: Bench, kind: str) -> str | None:
     """For every field and every operator that the source is asked, what is found equals a scan of everything.
 
@@ -52,7 +52,7 @@ async def equals_scan(bench: Bench, kind: str) -> str | None:
     return f"{asked} questions, {found} records found" + (f"; not here: {', '.join(refused)}" if refused else "")
 
 
-@BOOK.rule("ASK-COMBINED", "reads", per_kind=True, offline=True)
+@BOOK.rule("ASK-COMBINED", "reads", per_kind=True)
 async def combined(bench: Bench, kind: str) -> str | None:
     """Several conditions, alternatives, and conditions the source cannot be asked mean together what they mean alone.
 
@@ -73,7 +73,7 @@ async def combined(bench: Bench, kind: str) -> str | None:
     return f"{len(questions)} questions, {sum(found)} records found"
 
 
-@BOOK.rule("ASK-UNKNOWN-WORD", "reads", per_kind=True, offline=True)
+@BOOK.rule("ASK-UNKNOWN-WORD", "reads", per_kind=True)
 async def unknown_word(bench: Bench, kind: str) -> str | None:
     """A word that no native value means finds nothing; it never finds everything.
 

@@ -44,6 +44,11 @@ RULES: tuple[Rule, ...] = tuple(rule for book in BOOKS for rule in book.rules)
 """Every rule, in the order in which they are checked. WRITE-TIDY comes last: it takes back what all others made."""
 
 
+def recordable() -> list[Rule]:
+    """Rules whose exchanges are recorded: those that hold on the disguised answers as well, and write nothing."""
+    return [rule for rule in RULES if rule.offline and rule.needs == "source"]
+
+
 def ordered(rules: Iterable[Rule] = RULES) -> list[Rule]:
     """Rules as they are run: taking back is the last."""
     return sorted(rules, key=lambda rule: rule.id == "WRITE-TIDY")
@@ -83,6 +88,8 @@ async def check(
             kinds: list[str | None] = [*bench.kinds()] if rule.per_kind else [None]
             for kind in kinds:
                 told(rule, kind)
+                if bench.recorder is not None and kind is not None:
+                    bench.recorder.kind = kind
                 results.append(await _one(bench, rule, kind))
     finally:
         if bench.source is not None:
