@@ -37,7 +37,8 @@ def split(name: str) -> tuple[str, ...]:
 @cache
 def english(name: str) -> tuple[str, ...]:
     """The words of a name, those known in another tongue replaced by what they mean."""
-    words, found = split(name), []
+    words = split(name)
+    found: list[str] = []
     at = 0
     while at < len(words):
         for length in (2, 1):
