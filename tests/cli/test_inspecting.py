@@ -91,13 +91,11 @@ def test_a_column_that_is_switched_off_is_missing(shell: Shell) -> None:
 
 
 def test_a_product_that_does_not_offer_it_says_so(shell: Shell) -> None:
-    account = "auth: {basic: {username: u, password: p}}"
-    source = (
-        f"{{adapter: remedy, environment: test, base_url: 'http://127.0.0.1:9', {account}, settings: {{server: ar}}}}"
-    )
-    shell.write("interlock.yaml", f"state: state\nlisten: {{port: 0}}\nsources:\n  helix: {source}\n")
-    done = shell.run("sources", "inspect", "helix")
-    assert (done.code, "helix does not offer inspection" in done.err) == (1, True), done.err
+    account = "auth: {api_key: {header: Authorization, prefix: 'Token ', key: k}}"
+    source = f"{{adapter: nautobot, environment: test, base_url: 'http://127.0.0.1:9', {account}}}"
+    shell.write("interlock.yaml", f"state: state\nlisten: {{port: 0}}\nsources:\n  naut: {source}\n")
+    done = shell.run("sources", "inspect", "naut")
+    assert (done.code, "naut does not offer inspection" in done.err) == (1, True), done.err
 
 
 def test_with_what_was_corrected_nothing_is_missing(shell: Shell, mock: MockServiceNow) -> None:

@@ -6,7 +6,7 @@ A proposal says only what can be seen: what is uncertain stands in a comment, an
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from interlock.adapterkit.choicewords import bare, compare, own_table, spoken
@@ -67,7 +67,7 @@ class Proposal:
         self._section("fields", self._fields())
         self._section("ext", self._ext())
         self._codes()
-        self._rules()
+        self._lines += rules_without(self._data, self._removed)
 
     def text(self, extends: str) -> str | None:
         """The overlay, with a comment for each reason; None when nothing differs."""
@@ -77,7 +77,7 @@ class Proposal:
         return "\n".join((HEAD, f"extends: {extends}", *self._lines, *remarks)) + "\n"
 
     def _section(self, name: str, entries: Iterable[tuple[str, Any, str]]) -> None:
-        found = [_entry(*entry, depth=1) for entry in entries]
+        found = [entry_line(*entry, depth=1) for entry in entries]
         if found:
             self._lines += [f"{name}:", *found]
 
@@ -97,7 +97,7 @@ class Proposal:
                 self._remarks.append(f"entity: {_held(each, whole, name)}")
         if best is None or 2 * (best.rows or 0) <= whole:
             return name
-        self._lines.append(_entry("entity", best.name, _held(best, whole, name), depth=0))
+        self._lines.append(entry_line("entity", best.name, _held(best, whole, name), depth=0))
         return best.name
 
     def _fields(self) -> Iterator[tuple[str, Any, str]]:
@@ -163,7 +163,7 @@ class Proposal:
             entry["type"] = column.type
         return {**entry, "label": column.label}, why
 
-    # --- codes and rules ---------------------------------------------------------------------------
+    # --- codes ---------------------------------------------------------------------------
 
     def _codes(self) -> None:
         users: dict[str, list[FieldSpec]] = {}
@@ -174,12 +174,12 @@ class Proposal:
         for table, specs in users.items():
             kept = [spec for spec in specs if spec.name not in self._removed]
             if not kept:
-                lines.append(_entry(table, None, "used by no field any more", depth=1))
+                lines.append(entry_line(table, None, "used by no field any more", depth=1))
                 continue
             entries = list(self._table_entries(table, kept))
             if entries:
-                lines += [f"  {table}:", *(_entry(*entry, depth=2) for entry in entries)]
-        lines += [_entry(name, words, "", depth=1) for name, words in self._ext_tables.items()]
+                lines += [f"  {table}:", *(entry_line(*entry, depth=2) for entry in entries)]
+        lines += [entry_line(name, words, "", depth=1) for name, words in self._ext_tables.items()]
         if lines:
             self._lines += ["codes:", *lines]
 
@@ -205,27 +205,28 @@ class Proposal:
         for word, (natives, why) in said.items():
             yield word, natives, why
 
-    def _rules(self) -> None:
-        """What names a field that is gone would not compile."""
-        if not self._removed:
-            return
-        rules = [dict(rule) for rule in self._data.get("require", ())]
-        kept = []
-        for rule in rules:
-            fields = [name for name in rule["fields"] if name not in self._removed]
-            if fields and not self._removed & set(rule["when"]):
-                kept.append({**rule, "fields": fields})
-        if kept != rules:
-            self._lines.append(_entry("require", kept, "without fields that are gone", depth=0))
-        clears = self._data.get("write", {}).get("clear_also", {})
-        left = {
-            name: [each for each in others if each not in self._removed]
-            for name, others in clears.items()
-            if name not in self._removed
-        }
-        left = {name: others for name, others in left.items() if others}
-        if left != clears:
-            self._lines += ["write:", _entry("clear_also", left or None, "without fields that are gone", depth=1)]
+
+def rules_without(data: Mapping[str, Any], removed: Collection[str]) -> list[str]:
+    """Lines of an overlay that take fields which are gone out of the rules; what names them would not compile."""
+    if not removed:
+        return []
+    lines: list[str] = []
+    rules = [dict(rule) for rule in data.get("require", ())]
+    kept = []
+    for rule in rules:
+        fields = [name for name in rule["fields"] if name not in removed]
+        if fields and not set(removed) & set(rule["when"]):
+            kept.append({**rule, "fields": fields})
+    if kept != rules:
+        lines.append(entry_line("require", kept, "without fields that are gone", depth=0))
+    clears = data.get("write", {}).get("clear_also", {})
+    left = {
+        name: [each for each in others if each not in removed] for name, others in clears.items() if name not in removed
+    }
+    left = {name: others for name, others in left.items() if others}
+    if left != clears:
+        lines += ["write:", entry_line("clear_also", left or None, "without fields that are gone", depth=1)]
+    return lines
 
 
 def _held(table: Entity, whole: int, parent: str) -> str:
@@ -253,6 +254,7 @@ def _renamed(entry: Any, column: str, other: str) -> Any:
     return {key: place(key, value) for key, value in entry.items()}
 
 
-def _entry(name: str, value: Any, why: str, *, depth: int) -> str:
+def entry_line(name: str, value: Any, why: str, *, depth: int) -> str:
+    """One entry of an overlay, with why behind it."""
     told = f"  # {' '.join(why.split())}" if why else ""
     return f"{'  ' * depth}{flow(name)}: {flow(value)}{told}"

@@ -101,16 +101,16 @@ def inspect_command(
     write: Annotated[Path | None, typer.Option("--write", help="A folder to write the overlays to.")] = None,
     config: ConfigFile = CONFIG,
 ) -> None:
-    """Ask an instance for its tables, columns and choices, and propose an overlay where it differs."""
-    from interlock.adapterkit.comparison import proposals
-
+    """Ask an instance (or read its WSDLs) for what it has, and propose an overlay where it differs."""
     entry, product = product_of(config, name)
-    found = proposals(product, asyncio.run(_inspected(config, name, entry)))
+    found, remarks = _proposed(config, name, entry, product)
     taken = [kind for kind in found if write is not None and (write / f"{kind}.yaml").exists()]
     if taken:
         at = f"{write}/{taken[0]}.yaml"
         raise invalid("--write", at, "is there already", "Name a new folder, and take over what you want.")
-    if not found:
+    for remark in remarks:
+        typer.echo(f"# {remark}")
+    if not found and not remarks:
         typer.echo(f"{name} has what its mapping says.")
     for kind, text in found.items():
         if write is None:
@@ -119,6 +119,26 @@ def inspect_command(
             write.mkdir(parents=True, exist_ok=True)
             (write / f"{kind}.yaml").write_text(text, "utf-8")
             typer.echo(f"{write / kind}.yaml")
+
+
+def _proposed(config: Path, name: str, entry: Any, product: Any) -> tuple[dict[str, str], list[str]]:
+    """Overlays by kind, and what concerns no single one. WSDLs tell it without a call; else the instance is asked."""
+    if product.manifest.transport.protocol == "soap":
+        from interlock.adapterkit.soap.inspection import soap_proposals
+        from interlock.config.load import adapter_folders, available_adapters
+        from interlock.sources.opening import settings_of
+
+        wsdls = settings_of(entry).get("wsdl_folder")
+        if not wsdls:
+            raise invalid(
+                "settings.wsdl_folder", None, f"is needed to inspect {name}",
+                "Save the WSDLs of the site's services to a folder and name it there.",
+            )  # fmt: skip
+        folder = available_adapters(adapter_folders(config_of(config)), [entry.adapter])[entry.adapter]
+        return soap_proposals(product, folder, Path(str(wsdls)).expanduser())
+    from interlock.adapterkit.comparison import proposals
+
+    return proposals(product, asyncio.run(_inspected(config, name, entry))), []
 
 
 async def _inspected(path: Path, name: str, entry: Any) -> Any:
