@@ -66,7 +66,7 @@ def distance(one: str, other: str) -> int:
     """Damerau-Levenshtein distance: insertions, deletions, substitutions and swaps of neighbours."""
     last_row: dict[str, int] = {}
     far = len(one) + len(other)
-    rows = [[far] * (len(other) + 2), [far, *range(len(other) + 1)]]
+    rows: list[list[int]] = [[far] * (len(other) + 2), [far, *range(len(other) + 1)]]
     for i, left in enumerate(one, 1):
         row = [far, i]
         last_match = 0
