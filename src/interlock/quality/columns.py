@@ -221,7 +221,7 @@ RELATIONS: dict[str, Relation] = {
             Column("want_priority", "string", ("impact", "urgency")),  # empty: the matrix has no such cell
             Column("category_declared", "boolean", ("category",)),  # null: the source declares none
             Column("canonical", "string", ("category",)),  # the declared category it is or is a variant of; or empty
-            Column("needs_ci", "boolean", ("category",)),
+            Column("needs_ci", "boolean", ("category",)),  # does not apply where the profile names no category
             Column("pair_declared", "boolean", ("category", "subcategory")),  # null: likewise
             Column("subcategory_required", "boolean"),
             Column("clock_skew", "int64"),  # seconds

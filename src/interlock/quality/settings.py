@@ -163,6 +163,7 @@ class IncidentSettings:
         settings = {
             "category_declared": None if override.categories is None else True,
             "pair_declared": None if pairs is None else True,
+            "needs_ci": True if rules.needs_ci else None,
         }
         return _Declared(
             priority=cells,

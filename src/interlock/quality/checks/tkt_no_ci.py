@@ -28,7 +28,7 @@ EXAMPLES = [
 ]
 
 
-@row_check("TKT-NO-CI", on="incident", severity="low", effect="allow", needs=("ci", "category"))
+@row_check("TKT-NO-CI", on="incident", severity="low", effect="allow", needs=("ci", "category"), applies="needs_ci")
 def tkt_no_ci(ticket: ir.Table) -> ir.StringValue:
     missing = known(ticket, "ci") & ~ticket.has_ci & ticket.needs_ci
     return when(missing, text("missing: ci empty; category {}", ticket.category))
