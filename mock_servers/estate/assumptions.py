@@ -205,6 +205,9 @@ def profile(source: str, stored: Callable[[str], str] = str) -> dict[str, Any]:
         },
         "incident": {
             "priority": {impact: {urgency: MATRIX[impact, urgency] for urgency in levels} for impact in levels},
+            "needs_ci": [stored(category) for category in NEEDS_CI],
+            "classes": {stored(category): list(classes) for category, classes in TICKET_CLASSES.items()},
+            "repeat_within": REPEAT_WITHIN_S,
             "sources": {
                 source: {
                     "categories": [stored(category) for category in TAXONOMY],
