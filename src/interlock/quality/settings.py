@@ -79,6 +79,10 @@ class CiSettings:
             found = self._kept[key] = self._make(*key)
         return (*found.values, *attributes(record, found.junk)), found.needs
 
+    def junk(self, source: str, environment: str | None) -> frozenset[str]:
+        """The placeholder words, case-folded, that count for a source and an environment."""
+        return self._make(source, None, environment).junk
+
     def _make(self, source: str, cls: Any, environment: Any) -> _Limits:
         rules = self._rules
         overrides = [
@@ -131,6 +135,10 @@ class IncidentSettings:
             declared.required,
             self._rules.clock_skew_s,
         ), declared.needs
+
+    def cells(self, source: str) -> Mapping[tuple[str, str], str]:
+        """The priority matrix of a source: priority by impact and urgency."""
+        return self._make(source).priority
 
     def _make(self, source: str) -> _Declared:
         rules, override = self._rules, self._rules.sources.get(source, IncidentOverride())
