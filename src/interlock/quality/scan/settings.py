@@ -51,6 +51,8 @@ def tables(profile: Profile, sources: Sequence[str], words: Iterable[Row] = ()) 
         "priority_cell": _priority_cell(profile, sources),
         "declared_category": _table("source category", _categories(profile)),
         "declared_pair": _table("source category subcategory", _pairs(profile)),
+        "needs_ci": _table("category", ((category,) for category in profile.incident.needs_ci)),
+        "ticket_class": _table("category cls", _classes(profile)),
         "junk": _table("source value", ((source, word) for source in sources for word in junk.of(source))),
         "junk_key": _table("source key", ((source, key) for source in sources for key in _junk_keys(junk.of(source)))),
     }
@@ -124,6 +126,11 @@ def _pairs(profile: Profile) -> Iterable[Row]:
     for source, rules in profile.incident.sources.items():
         for category, subcategories in (rules.pairs or {}).items():
             yield from ((source, category.strip(), subcategory.strip()) for subcategory in subcategories)
+
+
+def _classes(profile: Profile) -> Iterable[Row]:
+    for category, classes in profile.incident.classes.items():
+        yield from ((category, cls) for cls in classes)
 
 
 def _junk_keys(words: Iterable[str]) -> list[str]:
