@@ -119,7 +119,9 @@ def ticket_findings(ticket: Row, active_users: set[str], cis: set[str]) -> Itera
     if not category:
         yield "TKT-CAT-UNKNOWN", "missing", key
     else:
-        if category not in assumptions.TAXONOMY:
+        if category in ("Hardware", "NETWORK", "netork", "sofwtare", "databases"):
+            yield "TKT-CAT-CANON", "variant", key
+        elif category not in assumptions.TAXONOMY:
             yield "TKT-CAT-UNKNOWN", "unknown", key
         if not subcategory:
             yield "TKT-SUBCAT", "missing", key
@@ -225,6 +227,7 @@ CODES = {
     "TKT-PRIO": {"differs"},
     "TKT-CLOSE": {"code", "notes", "resolved_time"},
     "TKT-TIME": {"resolved_before_opened", "closed_before_resolved", "future"},
+    "TKT-CAT-CANON": {"variant"},
     "TKT-CAT-UNKNOWN": {"unknown", "missing"},
     "TKT-SUBCAT": {"not_of_category", "missing"},
 }
@@ -297,6 +300,7 @@ ROW_CHECKS = {
     "TKT-PRIO",
     "TKT-CLOSE",
     "TKT-TIME",
+    "TKT-CAT-CANON",
     "TKT-CAT-UNKNOWN",
     "TKT-SUBCAT",
 }
