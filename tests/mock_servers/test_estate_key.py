@@ -53,8 +53,14 @@ ABOUT = {
     "hardware": SERVERS | {"cmdb_ci_computer", "cmdb_ci_printer", "cmdb_ci_peripheral", "cmdb_ci_ip_phone"},
 }
 MEANT = {
-    **{"Hardware": "hardware", "hardwares": "hardware", "NETWORK": "network", "netork": "network"},
-    **{"sofwtare": "software", "Software ": "software", "databases": "database", "data-base": "database"},
+    "Hardware": "hardware",
+    "hardwares": "hardware",
+    "NETWORK": "network",
+    "netork": "network",
+    "sofwtare": "software",
+    "Software ": "software",
+    "databases": "database",
+    "data-base": "database",
 }
 UNSEEN = {
     "cmdb_ci_datacenter",
