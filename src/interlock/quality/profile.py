@@ -121,6 +121,9 @@ class IncidentOverride(Section):
 class IncidentRules(Section):
     priority: Matrix
     clock_skew_s: Seconds
+    needs_ci: tuple[Word, ...] = ()
+    classes: dict[Word, tuple[CiClass, ...]] = {}
+    repeat_within: Seconds = 86_400
     sources: dict[str, IncidentOverride] = {}
 
 
