@@ -62,7 +62,9 @@ def test_one_key_is_found_by_index(code: str) -> None:
     check = shipped().sets[code]
     lite = on_sqlite({})
     statements = [check.sql, *([check.members] if check.members else []), *check.touched.values()]
-    binds = {name: "x" for columns in STORED.values() for name in [column.name for column in columns]}
+    binds: dict[str, str | int] = {
+        name: "x" for columns in STORED.values() for name in [column.name for column in columns]
+    }
     binds |= {"key": "x", "now": NOW}
     for statement in statements:
         assert statement

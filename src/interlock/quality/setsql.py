@@ -66,7 +66,7 @@ def _text(tree: exp.Expression) -> str:
             cut.add(part.alias)
         else:
             part.set("materialized", False)
-    return tree.sql("sqlite").replace(f"'{_KEY}'", ":key").replace(str(_NOW), ":now")
+    return str(tree.sql("sqlite")).replace(f"'{_KEY}'", ":key").replace(str(_NOW), ":now")
 
 
 def _slim(findings: ir.Table) -> exp.Expression:
