@@ -80,7 +80,7 @@ def accept(file: Path | None, source: str, found: Iterable[tuple[str, str]]) -> 
     values, place = read_yaml(text, str(file))
     before = Profile.default().merge(values, place)
     own = before.incident.sources.get(source)
-    changed = put(text, ("incident", "sources", source, "priority"), _over(own.priority if own else {}, cells))
+    changed = put(text, ("incident", "sources", source, "priority"), {**_over(own.priority if own else {}, cells)})
     after = Profile.default().merge(*read_yaml(changed, str(file)))
     write(file, changed)
     return Accepted(source, cells, before.version, after.version)
