@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from interlock.quality.judge import Flag
 from interlock.quality.profile import Matrix, Profile
 from interlock.quality.profile_edit import put, write
 from interlock.quality.profile_errors import read_yaml
 from interlock.records.problems import Problem, Slug, invalid
+from interlock.records.ticket import Level
 
 CODE = "TKT-MATRIX"
 
@@ -80,17 +82,15 @@ def accept(file: Path | None, source: str, found: Iterable[tuple[str, str]]) -> 
     values, place = read_yaml(text, str(file))
     before = Profile.default().merge(values, place)
     own = before.incident.sources.get(source)
-    changed = put(text, ("incident", "sources", source, "priority"), {**_over(own.priority if own else {}, cells)})
+    changed = put(text, ("incident", "sources", source, "priority"), _over(own.priority if own else {}, cells))
     after = Profile.default().merge(*read_yaml(changed, str(file)))
     write(file, changed)
     return Accepted(source, cells, before.version, after.version)
 
 
-def _over(own: Matrix, cells: Matrix) -> Matrix:
-    return {
-        impact: {**own.get(impact, {}), **cells.get(impact, {})}
-        for impact in (*own, *(i for i in cells if i not in own))
-    }
+def _over(own: Matrix, cells: Matrix) -> dict[str, Any]:
+    rows: tuple[Level, ...] = (*own, *(impact for impact in cells if impact not in own))
+    return {impact: {**own.get(impact, {}), **cells.get(impact, {})} for impact in rows}
 
 
 def _facts(evidence: str) -> dict[str, str]:
