@@ -91,7 +91,7 @@ def attributes(record: Mapping[str, Any], junk: Container[str]) -> tuple[str, st
         value = get(name)
         if value:
             if name in _LINKS:
-                value = value.get("name") or value.get("ref") or ""
+                value = (value.get("name") or "").strip() or value.get("ref") or ""
             value = value.strip()
             if value.casefold() in junk:
                 placeholders.append(name)

@@ -80,6 +80,10 @@ class CiSettings:
             found = self._kept[key] = self._make(*key)
         return (*found.values, *attributes(record, found.junk)), found.needs
 
+    def junk(self, source: str, environment: str | None) -> frozenset[str]:
+        """The placeholder words, case-folded, that count for a source and an environment."""
+        return self._make(source, None, environment).junk
+
     def _make(self, source: str, cls: Any, environment: Any) -> _Limits:
         rules = self._rules
         overrides = [
@@ -133,6 +137,10 @@ class IncidentSettings:
             declared.required,
             self._rules.clock_skew_s,
         ), declared.needs
+
+    def cells(self, source: str) -> Mapping[tuple[str, str], str]:
+        """The priority matrix of a source: priority by impact and urgency."""
+        return self._make(source).priority
 
     def _of_category(self, declared: _Declared, category: str) -> tuple[int | None, str, int]:
         """Whether it is declared, what it is a variant of, whether it needs a CI. Kept: comparing is slow."""
