@@ -11,11 +11,6 @@ from dataclasses import dataclass
 from datetime import UTC
 from typing import Any
 
-from interlock.adapterkit.mapping import Mapping
-from interlock.adapterkit.product import Product, compile_product
-from interlock.adapterkit.soap.source import shaped
-from interlock.places import place
-from interlock.quality.stored import Stored, stored
 from mock_servers.estate import Estate, servicenow
 from mock_servers.estate.servicenow_codes import CLASSES
 from mock_servers.remedy.from_estate import configuration
@@ -24,9 +19,17 @@ from mock_servers.remedy.services import Operation, default_services
 from mock_servers.servicenow import Store
 from mock_servers.servicenow.shapes import Shapes, View
 
+from interlock.adapterkit.mapping import Mapping
+from interlock.adapterkit.product import Product, compile_product
+from interlock.adapterkit.soap.source import shaped
+from interlock.places import place
+from interlock.quality.stored import Stored, stored
+
 BASE = "https://servicenow.example.com"
 KINDS = {
     "cmdb_rel_ci": "relationship",
+    "change_request": "change",
+    "problem": "problem",
     "incident": "incident",
     "sys_user": "person",
     "sys_user_group": "group",
@@ -53,7 +56,7 @@ def servicenow_rows(estate: Estate, source: str) -> Iterator[Row]:
     referenced: list[tuple[str, servicenow.Row]] = []
     for table, native in servicenow.records(estate):
         kind = KINDS.get(table)
-        if kind in (None, "person", "group"):
+        if kind not in ("ci", "relationship", "incident"):
             referenced.append((table, native))  # may be named by each other: shown when all are there
             continue
         if referenced:

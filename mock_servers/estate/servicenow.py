@@ -36,7 +36,6 @@ def rows(estate: Estate) -> Iterator[tuple[str, Row]]:
     yield from catalogue(estate)
     yield from orders(estate)
     yield from knowledge(estate)
-    yield from change_rows(estate)
     for note in estate.notes:
         yield (
             "sys_journal_field",
@@ -53,7 +52,7 @@ def rows(estate: Estate) -> Iterator[tuple[str, Row]]:
 
 
 def records(estate: Estate) -> Iterator[tuple[str, Row]]:
-    """What checks are about: CIs, relations, incidents, and before them what these refer to."""
+    """What checks are about: CIs, relations, changes, incidents, and before them what these refer to."""
     yield from _places(estate)
     yield from _people(estate)
     yield from _choices(estate)
@@ -62,6 +61,7 @@ def records(estate: Estate) -> Iterator[tuple[str, Row]]:
     for ci in estate.cis:
         yield codes.CLASSES[ci.form], _ci(ci, models, own)
     yield from _relations(estate)
+    yield from change_rows(estate)
     users = {person.id: person.user_name for person in estate.people}
     tied = ties(estate)
     for incident in estate.incidents:
