@@ -145,7 +145,7 @@ def _classes(profile: Profile) -> Iterable[Row]:
 
 def _relation_rules(profile: Profile) -> Iterable[Row]:
     """Each allowed sentence, with every class in the place of ``any``."""
-    found = set()
+    found: set[tuple[str, str, str]] = set()
     for word, subjects in profile.relation.rules.items():
         for subject, objects in subjects.items():
             found.update((s, word, o) for s in _classes_of((subject,)) for o in _classes_of(objects))
