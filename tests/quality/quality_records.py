@@ -116,7 +116,7 @@ def odd_incidents(count: int, seed: int) -> list[dict[str, Any]]:
     """Generated incidents, likewise."""
     chance = random.Random(seed)
     levels = ["high", "medium", "low", "unmapped", None]
-    categories = ["network", "hardware", None, *ODD]
+    categories = ["network", "hardware", "netork", "NETWORKS", None, *ODD]
     found = []
     for index in range(count):
         record: dict[str, Any] = {
@@ -127,6 +127,7 @@ def odd_incidents(count: int, seed: int) -> list[dict[str, Any]]:
             "priority": chance.choice(["p1", "p3", "p4", "p5", "unmapped", None]),
             "category": chance.choice(categories),
             "subcategory": chance.choice(["vpn", "disk", None, *ODD]),
+            "ci": chance.choice([None, {"ref": "snow:ci:srv1"}, {"name": "srv1"}]),
             "close_code": chance.choice([None, "", "fixed", "unmapped"]),
             "close_notes": chance.choice([None, "", " \n", "done"]),
             "opened_at": _instant(chance),
