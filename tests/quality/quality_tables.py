@@ -80,11 +80,12 @@ def keys(connection: sqlite3.Connection, check: KeyedSet, kind: str, row: Mappin
 
 def judged(connection: sqlite3.Connection, check: KeyedSet, ref: str, now: int) -> str | None:
     """What a check says of one record by the indexed path."""
-    row = row_of(connection, f"stored_{check.kind}", ref)
+    kind = ref.split(":", 2)[1]
+    row = row_of(connection, f"stored_{kind}", ref)
     if row is None:
         return None
     assert check.sql is not None
-    under = keys(connection, check, check.kind, row) if check.members else {ref}
+    under = keys(connection, check, kind, row) if check.members else {ref}
     found = [connection.execute(check.sql, {"key": key, "now": now}).fetchall() for key in sorted(under)]
     return merged(evidence for rows in found for record, evidence in rows if record == ref)
 
@@ -97,7 +98,7 @@ def touched(
     for row in rows:
         if row is None:
             continue
-        if kind == check.kind:
+        if kind in check.kinds:
             found.add(row["ref"])
         for key in keys(connection, check, kind, row):
             members = connection.execute(check.members, {"key": key}).fetchall() if check.members else [(key,)]

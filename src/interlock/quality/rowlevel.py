@@ -55,6 +55,7 @@ class KeyedSet:
 
     code: str
     kind: str
+    kinds: tuple[str, ...]
     sql: str | None
     reads_now: bool
     touched: Mapping[str, str]
@@ -112,6 +113,7 @@ def read(text: str) -> RowLevel:
         code: KeyedSet(
             code=code,
             kind=entry["kind"],
+            kinds=tuple(entry["kinds"]),
             sql=entry["sql"],
             reads_now=entry["reads_now"],
             touched=entry["touched"],

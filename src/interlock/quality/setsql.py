@@ -93,10 +93,11 @@ def entry(check: SetCheck) -> dict[str, Any]:
         bound = set(re.findall(r":(\w+)", statement))
         name = f"stored_{kind}"
         used[name] = [c.name for c in ALL[name] if c.name in {*used.get(name, ()), *bound}]
-    if check.key_local and check.on not in check.touched:
-        raise ValueError(f"{check.code} does not say what is judged again when a {check.on} changes")
+    if check.key_local and (silent := set(check.kinds) - set(check.touched)):
+        raise ValueError(f"{check.code} does not say what is judged again when these change: {sorted(silent)}")
     return {
         "kind": check.on,
+        "kinds": list(check.kinds),
         "key_local": check.key_local,
         "reads": dict(check.reads),
         "tables": used,
