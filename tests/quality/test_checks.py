@@ -17,7 +17,12 @@ from interlock.quality.judge import Judge
 from interlock.quality.profile import Profile
 from interlock.records.kinds import FIELDS
 
-CHECKS = {check.code: (check, module) for module in build.modules() for check in [build.check_of(module)]}
+CHECKS = {
+    check.code: (check, module)
+    for module in build.modules()
+    for check in [build.check_of(module)]
+    if isinstance(check, kit.RowCheck)
+}
 EXAMPLES = [(code, index) for code, (_, module) in CHECKS.items() for index in range(len(module.EXAMPLES))]
 ARROW = {"string": pa.string(), "int64": pa.int64(), "boolean": pa.bool_()}
 

@@ -248,6 +248,9 @@ EFFECTS = {
     "TKT-CAT-CANON": "allow",
     "TKT-CAT-UNKNOWN": "allow",
     "TKT-NO-CI": "allow",
+    "CI-DUP-IN": "refuse",
+    "CI-ORPHAN": "hold",
+    "REL-DANGLING": "hold",
 }
 
 

@@ -59,6 +59,8 @@ def _junk(value: str) -> str:
 
 
 Seconds = Annotated[int, BeforeValidator(_seconds), Field(strict=True, ge=0, le=10**10)]
+Percent = Annotated[int, Field(strict=True, ge=0, le=100)]
+Rows = Annotated[int, Field(strict=True, ge=0)]
 Days = Annotated[int, Field(strict=True, ge=0, le=36_500)]
 AgeKey = Annotated[str, _one_of(("default", *CLASSES), "a class of CI")]
 Attribute = Annotated[str, _one_of(REQUIRABLE, "an attribute that can be required")]
@@ -118,13 +120,36 @@ class IncidentOverride(Section):
     subcategory_required: Annotated[bool, Field(strict=True)] = False
 
 
+class OwnMatrix(Section):
+    """When one deviation from the matrix is a source's own matrix: of how many tickets, and what share."""
+
+    tickets: Annotated[int, Field(strict=True, ge=1)]
+    percent: Percent
+
+
 class IncidentRules(Section):
     priority: Matrix
+    matrix: OwnMatrix
     clock_skew_s: Seconds
     needs_ci: tuple[Word, ...] = ()
     classes: dict[Word, tuple[CiClass, ...]] = {}
     repeat_within: Seconds = 86_400
     sources: dict[str, IncidentOverride] = {}
+
+
+class SourceOverride(Section):
+    """What differs for one source."""
+
+    clock_skew_s: Seconds | None = None
+    shrink_percent: Percent | None = None
+    shrink_rows: Rows | None = None
+
+
+class SourceRules(Section):
+    clock_skew_s: Seconds
+    shrink_percent: Percent
+    shrink_rows: Rows
+    sources: dict[str, SourceOverride] = {}
 
 
 class Demands(Section):
@@ -137,6 +162,7 @@ class Profile(Section):
 
     ci: CiRules
     incident: IncidentRules
+    source: SourceRules
     demands: Demands
     matrix: dict[Annotated[str, AfterValidator(_code)], Effects]
 
@@ -178,7 +204,7 @@ class Profile(Section):
         new = _checked(IncidentOverride, {**old.model_dump(mode="json"), **declared}, Place("taxonomy"))
         incident = self.incident.model_copy(update={"sources": {**self.incident.sources, source: new}})
         # made anew, not copied: a copy would keep the cached version
-        return Profile.model_construct(ci=self.ci, incident=incident, demands=self.demands, matrix=self.matrix)
+        return Profile.model_construct(**{**dict(self), "incident": incident})
 
     def verify_tools(self, names: Iterable[str]) -> None:
         """Raise Problem invalid-argument when the matrix names a tool that does not exist."""
@@ -191,7 +217,7 @@ class Profile(Section):
     def verify_sources(self, names: Iterable[str]) -> None:
         """Raise Problem invalid-argument when the profile sets something for a source that does not exist."""
         sources = tuple(names)
-        for section, rules in (("ci", self.ci), ("incident", self.incident)):
+        for section, rules in (("ci", self.ci), ("incident", self.incident), ("source", self.source)):
             for source in rules.sources:
                 if source not in sources:
                     raise Place("profile").problem((section, "sources", source), source, "is not a source", sources)
