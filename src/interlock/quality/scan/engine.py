@@ -13,6 +13,7 @@ import duckdb
 from interlock.quality.columns import Column
 from interlock.quality.scan.settings import COMBINED, Table, tables
 from interlock.quality.stored import TABLES
+from interlock.quality.tables import ALL, DERIVED, SETTINGS, handle_ref
 
 if TYPE_CHECKING:
     from interlock.quality.profile import Profile
@@ -60,21 +61,25 @@ def view_stored(con: Any, files: Files, suffix: str = "") -> None:
     for kind, columns in TABLES.items():
         parts = files.get(kind, ())
         there = _columns_of(con, parts) if parts else frozenset()
-        chosen = ", ".join(_chosen(column, there) for column in columns)
+        chosen = ", ".join([*(_chosen(column, there) for column in columns), f"{handle_ref(kind)} AS handle_ref"])
         rows = parquet(parts) if parts else "(SELECT 1) WHERE false"
         con.execute(f"CREATE OR REPLACE TEMP VIEW stored_{kind}{suffix} AS SELECT {chosen} FROM {rows}")
 
 
 def create_settings(con: Any, profile: Profile, sources: Sequence[str]) -> None:
-    """The settings tables, for the sources and the words of the incidents that are in ``stored_incident``."""
-    for name, table in tables(profile, sources, _words(con)).items():
+    """The settings tables, for the sources and the words of the incidents that are in ``stored_incident``.
+
+    Tables that nobody fills are made empty: a check that reads one finds nothing.
+    """
+    made = tables(profile, sources, _words(con))
+    for name, table in ({name: Table(ALL[name], ()) for name in (*SETTINGS, *DERIVED)} | made).items():
         create(con, name, table)
 
 
 def create(con: Any, name: str, table: Table) -> None:
     """A small table, anew."""
     columns = ", ".join(f'"{column.name}" {SQL_TYPES[column.type]}' for column in table.columns)
-    con.execute(f"CREATE OR REPLACE TEMP TABLE {name} ({columns})")
+    con.execute(f"CREATE OR REPLACE TABLE {name} ({columns})")
     if table.rows:
         import pyarrow as pa
 

@@ -39,7 +39,7 @@ def view_rows(con: Any, kind: str, as_of: int, suffix: str = "") -> None:
     ]
     columns.append(f"{as_of}::BIGINT AS {NOW.name}")
     if kind == "ci":
-        columns += _attributes(con)
+        columns += [*_attributes(con), f"{_os_fits(con)} AS os_fits"]
     whole = f"SELECT {', '.join(columns)} FROM stored_{kind}{suffix} c LEFT JOIN {setting} s ON {joins}"
     if kind == "ci":
         whole = f"SELECT *, {', '.join(_lists())} FROM ({whole})"
@@ -116,6 +116,19 @@ def _attributes(con: Any) -> list[str]:
             f'{is_junk(shown, "s.junk_set", sets)} AS "placeholders {name}"',
         ]
     return found
+
+
+def _os_fits(con: Any) -> str:
+    """Whether the operating system is one of the native class, else of the class; null where neither names any."""
+    marks: dict[str, list[str]] = {}
+    for cls, word in con.execute("SELECT cls, word FROM class_os ORDER BY ALL").fetchall():
+        marks.setdefault(cls, []).append(f"contains(lower(c.os), {text(word)})")
+    if not marks:
+        return "NULL::BOOLEAN"
+    named = ", ".join(map(text, marks))
+    whens = " ".join(f"WHEN {text(cls)} THEN {' OR '.join(found)}" for cls, found in marks.items())
+    which = f"CASE WHEN c.native_class IN ({named}) THEN c.native_class ELSE c.cls END"
+    return f"CASE ({which}) {whens} END"
 
 
 def _lists() -> list[str]:
