@@ -20,6 +20,7 @@ from interlock.cli import (
     harvest,
     ledger,
     people,
+    scan,
     serve,
 )
 from interlock.cli import sources as source_commands
@@ -36,6 +37,7 @@ app = typer.Typer(
 app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
 app.command("harvest")(harvest.harvest)
+app.command("scan")(scan.scan)
 app.command("call")(calls.call)
 app.command("tools")(calls.tools)
 app.command("connect")(connect.connect)
