@@ -16,7 +16,9 @@ from interlock.config.model import (
     Quality,
     SourceConfig,
 )
+from interlock.config.schedule import Schedule, SourceSchedule
 from interlock.config.secrets import secrets_in
+from interlock.config.storage import Kept, Storage
 
 __all__ = [
     "ApiKey",
@@ -26,12 +28,16 @@ __all__ = [
     "Cache",
     "Config",
     "ConfigError",
+    "Kept",
     "LedgerConfig",
     "Limits",
     "Listen",
     "OAuth2",
     "Quality",
+    "Schedule",
     "SourceConfig",
+    "SourceSchedule",
+    "Storage",
     "adapter_folders",
     "available_adapters",
     "load_config",
