@@ -79,8 +79,10 @@ def keys(connection: sqlite3.Connection, check: KeyedSet, kind: str, row: Mappin
 
 
 def judged(connection: sqlite3.Connection, check: KeyedSet, ref: str, now: int) -> str | None:
-    """What a check says of one record by the indexed path."""
-    row = row_of(connection, f"stored_{check.kind}", ref)
+    """What a check says of one record by the indexed path. A source stands under its name."""
+    row = (
+        {"source": ref.partition(":")[0]} if check.kind == "source" else row_of(connection, f"stored_{check.kind}", ref)
+    )
     if row is None:
         return None
     assert check.sql is not None
