@@ -73,7 +73,7 @@ def test_evidence_speaks_of_fields_of_its_kind() -> None:
     for check in checks.values():
         assert check.fields or check.kind == "source"
         assert check.fields <= set(FIELDS.get(check.kind, ()))
-        assert check.needs <= set(FIELDS[check.kind])
+        assert check.needs <= set(FIELDS.get(check.kind, ()))
         if check.code not in sets:
             assert check.needs | check.fields <= RELATIONS[check.kind].reads
     assert checks["TKT-PRIO"].fields == {"priority", "impact", "urgency"}
