@@ -28,7 +28,8 @@ def whole(table: str, row: Mapping[str, Any]) -> dict[str, Any]:
         given = {"source": source, "handle": key.removeprefix("~"), "known": f"|{'|'.join(FIELDS[kind])}|"} | given
         given["handle_ref"] = f"{given['source']}:{kind}:~{given['handle']}"
     else:
-        given = dict.fromkeys(KEYS[table], "") | given
+        texts = {column.name for column in ALL[table] if column.type == "string"}
+        given = {name: "" for name in KEYS[table] if name in texts} | given
     names = [column.name for column in ALL[table]]
     assert not set(given) - set(names), f"{table} has no {set(given) - set(names)}"
     return {name: given.get(name) for name in names}
