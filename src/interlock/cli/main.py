@@ -17,6 +17,7 @@ from interlock.cli import (
     connect,
     contracts,
     demo,
+    harvest,
     jobs,
     ledger,
     people,
@@ -39,6 +40,7 @@ app.command("serve")(serve.serve)
 app.command("worker")(worker.worker)
 app.command("storage")(storage.storage)
 app.command("demo")(demo.demo)
+app.command("harvest")(harvest.harvest)
 app.command("call")(calls.call)
 app.command("tools")(calls.tools)
 app.command("connect")(connect.connect)
