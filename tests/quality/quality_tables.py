@@ -28,7 +28,8 @@ def whole(table: str, row: Mapping[str, Any]) -> dict[str, Any]:
         given = {"source": source, "handle": key.removeprefix("~"), "known": f"|{'|'.join(FIELDS[kind])}|"} | given
         given["handle_ref"] = f"{given['source']}:{kind}:~{given['handle']}"
     else:
-        given = dict.fromkeys(KEYS[table], "") | given
+        texts = {column.name for column in ALL[table] if column.type == "string"}
+        given = {name: "" for name in KEYS[table] if name in texts} | given
     names = [column.name for column in ALL[table]]
     assert not set(given) - set(names), f"{table} has no {set(given) - set(names)}"
     return {name: given.get(name) for name in names}
@@ -79,9 +80,9 @@ def keys(connection: sqlite3.Connection, check: KeyedSet, kind: str, row: Mappin
 
 
 def judged(connection: sqlite3.Connection, check: KeyedSet, ref: str, now: int) -> str | None:
-    """What a check says of one record by the indexed path."""
-    kind = ref.split(":", 2)[1]
-    row = row_of(connection, f"stored_{kind}", ref)
+    """What a check says of one record by the indexed path. A source stands under its name."""
+    source, kind, _ = ref.split(":", 2)
+    row = {"source": source} if kind == "source" else row_of(connection, f"stored_{kind}", ref)
     if row is None:
         return None
     assert check.sql is not None

@@ -104,7 +104,8 @@ class SetCheck:
     bound by name). ``members``: the relation of ``reads`` whose rows under a key are the records that are
     judged by it (column ``ref``); None when the key is the record's ref. Without ``key_local`` only a scan
     runs the check. ``needs``: fields without which it could not run. ``fields``: those its evidence speaks of;
-    ``itemised``: of them, only of those it names. ``also_on``: further kinds it is raised on.
+    ``itemised``: of them, only of those it names. ``also_on``: further kinds it is raised on. ``awaits_scan``:
+    what a change of other records means for a record is left to the next scan, and ``touched`` is not complete.
     """
 
     code: str
@@ -121,6 +122,7 @@ class SetCheck:
     fields: tuple[str, ...] = ()
     itemised: bool = False
     also_on: tuple[str, ...] = ()
+    awaits_scan: bool = False
     effects: Mapping[str, Effect] = field(default_factory=dict)
 
     @property
@@ -149,6 +151,7 @@ def set_check(
     needs: tuple[str, ...] = (),
     itemised: bool = False,
     also_on: tuple[str, ...] = (),
+    awaits_scan: bool = False,
     effects: Mapping[str, Effect] | None = None,
 ) -> Callable[[SetFunction], SetCheck]:
     """Make a set check of a function; see ``SetCheck`` and ``row_check``."""
@@ -169,6 +172,7 @@ def set_check(
             fields=fields,
             itemised=itemised,
             also_on=also_on,
+            awaits_scan=awaits_scan,
             effects=effects or {},
         )
 

@@ -58,6 +58,7 @@ class KeyedSet:
     kinds: tuple[str, ...]
     sql: str | None
     reads_now: bool
+    awaits_scan: bool
     touched: Mapping[str, str]
     members: str | None
     tables: Mapping[str, tuple[str, ...]]
@@ -116,6 +117,7 @@ def read(text: str) -> RowLevel:
             kinds=tuple(entry["kinds"]),
             sql=entry["sql"],
             reads_now=entry["reads_now"],
+            awaits_scan=entry["awaits_scan"],
             touched=entry["touched"],
             members=entry["members"],
             tables={table: tuple(columns) for table, columns in entry["tables"].items()},
