@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import duckdb
 import pytest
 from tests.quality.harvest.test_snapshots import row
 
@@ -17,7 +16,7 @@ from interlock.config import Config, read_config
 from interlock.quality.harvest.history import Run, add_run
 from interlock.quality.harvest.snapshots import Snapshots
 from interlock.quality.lateness import CODE, late, rejudge
-from interlock.quality.preparers.source_state import SourceState, prepare, source_states
+from interlock.quality.preparers.source_state import SourceState, source_states
 
 HOUR = 3600.0
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -111,16 +110,6 @@ def test_the_last_skew_that_was_seen(snapshots: Snapshots) -> None:
 def test_a_source_that_is_not_configured_any_more_is_never_late(snapshots: Snapshots) -> None:
     publish(snapshots, 5)
     assert only(snapshots, read_config({}, Path("/nowhere"), environ={})).expected_by is None
-
-
-def test_the_table_for_a_scan(snapshots: Snapshots) -> None:
-    publish(snapshots, 5)
-    states = source_states(snapshots, configured(harvest="0 2 * * *"))
-    con = duckdb.connect()
-    prepare(con, [])
-    assert con.execute("SELECT count(*) FROM source_state").fetchall() == [(0,)]
-    prepare(con, states)
-    assert con.execute("SELECT * FROM source_state").fetchall() == [tuple(states[0])]
 
 
 class Flags:

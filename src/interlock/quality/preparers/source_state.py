@@ -11,16 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import ceil
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from interlock.config import Config
 from interlock.jobs.job import Job
 from interlock.jobs.plan import plan_of
 from interlock.quality.harvest.history import Run, runs
 from interlock.quality.harvest.snapshots import Snapshot, Snapshots
-
-if TYPE_CHECKING:
-    import duckdb
 
 
 class SourceState(NamedTuple):
@@ -64,15 +61,6 @@ def expected_by(jobs: Sequence[Job], harvested_at: float, grace_s: float) -> int
     """
     starts = [start for job in jobs if (start := job.next_start(harvested_at)) is not None]
     return ceil(min(starts) + grace_s) if starts else None
-
-
-def prepare(con: duckdb.DuckDBPyConnection, states: Sequence[SourceState]) -> None:
-    """Make the table."""
-    from interlock.quality.preparers import create
-
-    con.execute(create("source_state"))
-    if states:
-        con.executemany("INSERT INTO source_state VALUES (?, ?, ?, ?, ?, ?, ?)", [list(state) for state in states])
 
 
 def _rows(snapshots: Snapshots, source: str, kind: str, current: Snapshot | None) -> tuple[int | None, int | None]:
