@@ -177,10 +177,10 @@ def repeated(tickets: list[Row]) -> Iterator[str]:
     for row in tickets:
         words = tuple(row[column] for column in ("caller_id", "cmdb_ci", "short_description", "description"))
         asked[words].append((epoch(row["opened_at"]) or 0, row["sys_id"]))
-    for times_of in asked.values():
-        for (one, first), (two, second) in pairwise(sorted(times_of)):
-            if two - one <= DAY:
-                yield from (first, second)
+    for words, times_of in asked.items():
+        for (one, _), (two, second) in pairwise(sorted(times_of)):
+            if words[1] and two - one <= DAY:
+                yield second
 
 
 def on_cycles(edges: set[tuple[str, str]]) -> set[str]:
@@ -216,7 +216,7 @@ def oracle(estate: Estate) -> set[Finding]:
     found = {finding for row in items for finding in ci_findings(row)}
     active = {row["sys_id"] for row in native["sys_user"] if row["active"] == "true"}
     found |= {finding for row in native["incident"] for finding in ticket_findings(row, active, ids)}
-    found |= {("TKT-REOPEN-DUP", "repeated", key) for key in repeated(native["incident"])}
+    found |= {("TKT-REOPEN-DUP", "repeat", key) for key in repeated(native["incident"])}
     found |= {("CI-DUP-IN", "serial", key) for key in shared(items, "serial_number", lambda ci: True)}
     found |= {
         ("CI-IP-SHARED", "ip", key) for key in shared(items, "ip_address", lambda ci: ci["install_status"] == "1")
@@ -277,7 +277,7 @@ CODES = {
     "TKT-SUBCAT": {"not_of_category", "missing"},
     "TKT-CI-CLASS": {"impossible"},
     "TKT-NO-CI": {"missing"},
-    "TKT-REOPEN-DUP": {"repeated"},
+    "TKT-REOPEN-DUP": {"repeat"},
 }
 
 
