@@ -119,6 +119,7 @@ SETTINGS: dict[str, type[BaseModel]] = {
     "sources.NAME.auth.bearer": model.Bearer,
     "sources.NAME.limits": model.Limits,
     "sources.NAME.cache": model.Cache,
+    "sources.NAME.harvest": model.Harvest,
     "quality": model.Quality,
     "search": model.SearchConfig,
     "ledger": model.LedgerConfig,

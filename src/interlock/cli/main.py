@@ -8,7 +8,20 @@ import typer
 from rich.console import Console
 
 from interlock import __version__
-from interlock.cli import adapters, agents, approvals, calls, checks, connect, contracts, demo, ledger, people, serve
+from interlock.cli import (
+    adapters,
+    agents,
+    approvals,
+    calls,
+    checks,
+    connect,
+    contracts,
+    demo,
+    harvest,
+    ledger,
+    people,
+    serve,
+)
 from interlock.cli import sources as source_commands
 from interlock.records.problems import Problem
 
@@ -22,6 +35,7 @@ app = typer.Typer(
 
 app.command("serve")(serve.serve)
 app.command("demo")(demo.demo)
+app.command("harvest")(harvest.harvest)
 app.command("call")(calls.call)
 app.command("tools")(calls.tools)
 app.command("connect")(connect.connect)

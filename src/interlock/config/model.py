@@ -166,6 +166,33 @@ class Cache(Section):
         return value
 
 
+class Harvest(Section):
+    """How everything of a source is read into snapshots: in a budget of calls of its own, beside the agents'.
+
+    Without ``per_second`` and ``per_hour`` it is a fifth, and half, of what ``limits`` allows. ``overlap_s``:
+    how far before the last change already seen the next incremental harvest begins. Every ``sweep_every``-th
+    harvest of a kind looks for deletions. A harvest that lost more than ``shrink_percent`` of the rows, and
+    more than ``shrink_rows`` of them, is set aside.
+    """
+
+    per_second: float | None = Field(default=None, gt=0, le=100_000)
+    per_hour: int | None = Field(default=None, ge=1, le=1_000_000)
+    page: int = Field(default=1000, ge=1, le=100_000)
+    kinds: tuple[str, ...] = ()
+    overlap_s: float = Field(default=600, ge=0, le=604_800)
+    sweep_every: int = Field(default=24, ge=1, le=10_000)
+    shrink_percent: float = Field(default=20, ge=0, le=100)
+    shrink_rows: int = Field(default=50, ge=0)
+
+    @field_validator("kinds")
+    @classmethod
+    def _known_kinds(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for kind in value:
+            if kind not in MODELS:
+                raise ValueError(f"{kind!r} is not a kind; kinds are {', '.join(MODELS)}")
+        return value
+
+
 class SourceConfig(Section):
     """One configured backend instance."""
 
@@ -182,6 +209,7 @@ class SourceConfig(Section):
     timeout_s: float = Field(default=20, gt=0, le=600)
     limits: Limits = Limits()
     cache: Cache = Cache()
+    harvest: Harvest = Harvest()
     scan_limit: int = Field(default=2000, ge=1, le=1_000_000)
     overlays: FilePath | None = None
     mapping: dict[str, Any] = {}

@@ -14,7 +14,8 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
-from interlock.quality.gate.mask import NEVER, Mask, current
+from interlock.quality.gate.mask import NEVER, SUFFIX, Mask
+from interlock.quality.gate.numbered import current
 from interlock.records.problems import Problem
 
 FOLLOW_S = 0.25
@@ -59,7 +60,7 @@ class Gate(Generic[Row]):
         A mask that cannot be used is told by ``fault`` and not asked; Problem or StateError of the store is raised.
         """
         try:
-            name = current(self._folder)
+            name = current(self._folder, SUFFIX)
             if name != self._name:
                 mask = None if name is None else Mask(self._folder / name)
                 self.take(name, mask)
@@ -74,7 +75,7 @@ class Gate(Generic[Row]):
         while True:
             await asyncio.sleep(FOLLOW_S)
             try:
-                name = current(self._folder)
+                name = current(self._folder, SUFFIX)
                 if name is not None and name != self._name:
                     self.take(name, await asyncio.to_thread(Mask, self._folder / name))
                 self.follow()

@@ -11,16 +11,14 @@ masks      uint64 x records: bit n is the n-th code of the header
 stale_at   uint32 x records: epoch second from which CI-STALE is raised; NEVER when it never is
 =========  =====================================================================================
 
-``<folder>/<number>.mask`` is written whole beside and then linked; ``<folder>/current`` names the one in
-force. A hash may be that of another ref (once in 10^12 lookups at ten million records), so whoever acts on a
-hit verifies it by reading the evidence.
+It is replaced whole (see ``numbered``). A hash may be that of another ref (once in 10^12 lookups at ten million
+records), so whoever acts on a hit verifies it by reading the evidence.
 """
 
 from __future__ import annotations
 
 import json
 import mmap
-import os
 import struct
 import zlib
 from functools import lru_cache
@@ -28,13 +26,13 @@ from hashlib import md5
 from pathlib import Path
 from typing import Any, Final
 
-from interlock.records.problems import Problem, Slug
+from interlock.quality.gate.numbered import unusable
 
 MAGIC: Final = b"ILMASK\x00\x01"
 PREFIX: Final = struct.Struct("<8sII")  # magic, length and CRC-32 of the header
 HEADER_BYTES: Final = 8_192  # reserved for prefix and header, so that the arrays begin on a page
 NEVER: Final = 0xFFFF_FFFF
-CURRENT: Final = "current"
+SUFFIX: Final = ".mask"
 _CRC_CHUNK = 1 << 24
 
 
@@ -97,31 +95,10 @@ class Mask:
         return codes
 
 
-def current(folder: Path) -> str | None:
-    """The name of the mask in force; None when none was ever made. Raises Problem internal."""
-    try:
-        name = (folder / CURRENT).read_text(encoding="ascii").strip()
-    except FileNotFoundError:
-        return None
-    except (OSError, UnicodeDecodeError) as error:
-        raise damaged(folder / CURRENT, str(error)) from error
-    if not name.endswith(".mask") or os.sep in name:
-        raise damaged(folder / CURRENT, "it names no mask")
-    return name
-
-
 def sizes(bits: int, records: int) -> tuple[int, int, int, int]:
     """Where buckets, hashes, masks and stale_at end, counted from the end of the header."""
     buckets = -(-((1 << bits) + 1) * 4 // 8) * 8  # whole words, so that the hashes are aligned
     return buckets, buckets + 8 * records, buckets + 16 * records, buckets + 20 * records
-
-
-def damaged(path: Path, why: str) -> Problem:
-    return Problem(
-        Slug.INTERNAL,
-        f"{path} is not a whole mask: {why}",
-        next_step="Run interlock scan: it writes a new one.",
-    )
 
 
 def _open(path: Path) -> tuple[dict[str, Any], memoryview]:
@@ -130,23 +107,23 @@ def _open(path: Path) -> tuple[dict[str, Any], memoryview]:
             populate = getattr(mmap, "MAP_POPULATE", 0)  # page tables now, not one fault a lookup
             mapped = mmap.mmap(file.fileno(), 0, flags=mmap.MAP_SHARED | populate, prot=mmap.PROT_READ)
     except (OSError, ValueError) as error:
-        raise damaged(path, str(error)) from error
+        raise unusable(path, str(error)) from error
     view = memoryview(mapped)
     if len(view) < HEADER_BYTES:
-        raise damaged(path, f"it has {len(view)} bytes")
+        raise unusable(path, f"it has {len(view)} bytes")
     magic, length, crc = PREFIX.unpack_from(view)
     if magic != MAGIC:
-        raise damaged(path, "it begins otherwise, or is of another version")
+        raise unusable(path, "it begins otherwise, or is of another version")
     told = bytes(view[PREFIX.size : PREFIX.size + length])
     if length > HEADER_BYTES - PREFIX.size or zlib.crc32(told) != crc:
-        raise damaged(path, "its header does not match its checksum")
+        raise unusable(path, "its header does not match its checksum")
     header: dict[str, Any] = json.loads(told)
     arrays = view[HEADER_BYTES:]
     wanted = sizes(header["bits"], header["records"])[-1]
     if len(arrays) != wanted:
-        raise damaged(path, f"{len(arrays)} bytes follow its header, not {wanted}")
+        raise unusable(path, f"{len(arrays)} bytes follow its header, not {wanted}")
     if checksum(arrays) != header["crc"]:
-        raise damaged(path, "its records do not match their checksum")
+        raise unusable(path, "its records do not match their checksum")
     return header, arrays
 
 

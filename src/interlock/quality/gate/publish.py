@@ -9,16 +9,15 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from interlock.quality.gate.mask import CURRENT, HEADER_BYTES, MAGIC, NEVER, PREFIX, checksum, sizes
+from interlock.quality.gate.mask import HEADER_BYTES, MAGIC, NEVER, PREFIX, SUFFIX, checksum, sizes
+from interlock.quality.gate.numbered import replace
 from interlock.records.problems import Problem, Slug
-from interlock.state.files import private_folder
 
 if TYPE_CHECKING:
     import duckdb
 
 MAX_CODES = 64
 _CHUNK = 500_000  # records held at a time
-_KEPT = 2  # a reader that just read the pointer still finds the file it named
 _BUCKET_BITS = (8, 22)  # two to four records a bucket, 16 MiB of buckets at most
 
 
@@ -39,7 +38,6 @@ def publish(
     in ``flags``. The memory DuckDB takes is that of the connection's settings. Raises Problem invalid-argument
     for more than 64 codes, StateError when the folder cannot be used.
     """
-    private_folder(folder)
     distinct = f"SELECT DISTINCT code FROM {flags}"  # noqa: S608 - our own name
     codes = sorted(code for (code,) in connection.execute(distinct).fetchall())
     if len(codes) > MAX_CODES:
@@ -50,27 +48,9 @@ def publish(
             value=len(codes),
             next_step="Run fewer checks of your own.",
         )
-    draft = folder / f"draft-{os.getpid()}"
-    try:
-        _write(
-            connection,
-            draft,
-            _records(flags, stale),
-            {
-                "codes": codes,
-                "as_of": int(as_of),
-                "scan": scan,
-                "seq": seq,
-            },
-        )
-        path = _link(draft, folder)
-    finally:
-        draft.unlink(missing_ok=True)
-    _point(folder, path.name)
-    for old in sorted(folder.glob("*.mask"), key=_number)[:-_KEPT]:
-        if old != path:
-            old.unlink(missing_ok=True)
-    return path
+    header = {"codes": codes, "as_of": int(as_of), "scan": scan, "seq": seq}
+    records = _records(flags, stale)
+    return replace(folder, SUFFIX, lambda draft: _write(connection, draft, records, header))
 
 
 _RAISED = (
@@ -102,7 +82,6 @@ def _write(connection: duckdb.DuckDBPyConnection, path: Path, records: str, head
     buckets = np.zeros((1 << bits) + 1, dtype="<u8")
     done = 0
     with path.open("w+b") as file:
-        os.fchmod(file.fileno(), 0o600)
         file.truncate(HEADER_BYTES + ends[-1])
         reader = connection.sql("SELECT * FROM mask_record").to_arrow_reader(_CHUNK)
         for batch in reader:
@@ -118,7 +97,6 @@ def _write(connection: duckdb.DuckDBPyConnection, path: Path, records: str, head
         file.write(np.cumsum(buckets).astype("<u4").tobytes())
         file.flush()
         _head(file.fileno(), {**header, "records": count, "bits": bits})
-        os.fsync(file.fileno())
     connection.execute("DROP TABLE mask_record")
 
 
@@ -129,33 +107,3 @@ def _head(descriptor: int, header: dict[str, Any]) -> None:
     told = json.dumps(header).encode()
     assert len(told) <= HEADER_BYTES - PREFIX.size
     os.pwrite(descriptor, PREFIX.pack(MAGIC, len(told), zlib.crc32(told)) + told, 0)
-
-
-def _number(path: Path) -> int:
-    return int(path.stem) if path.stem.isdecimal() else 0
-
-
-def _link(draft: Path, folder: Path) -> Path:
-    """Give the draft the next number; whoever took that one meanwhile keeps it."""
-    number = max(map(_number, folder.glob("*.mask")), default=0)
-    while True:
-        number += 1
-        try:
-            os.link(draft, path := folder / f"{number}.mask")
-        except FileExistsError:
-            continue
-        return path
-
-
-def _point(folder: Path, name: str) -> None:
-    beside = folder / f"{CURRENT}-{os.getpid()}"
-    with beside.open("w", encoding="ascii") as file:
-        file.write(f"{name}\n")
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(folder / CURRENT)
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
