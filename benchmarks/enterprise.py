@@ -15,14 +15,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.estate_rows import Row, remedy_rows, servicenow_rows
-from interlock.quality.profile import Profile
-from interlock.quality.stored import stored
 from mock_servers.estate import Defect, Estate, Size, assumptions, generate
 from mock_servers.estate.acquired import acquired
 from mock_servers.estate.model import SMALLEST, ident
 from mock_servers.estate.second import Second, second
 from mock_servers.estate.silos import Silo, assets, monitoring
+
+from benchmarks.estate_rows import Row, remedy_rows, servicenow_rows
+from interlock.quality.profile import Profile
+from interlock.quality.stored import stored
 
 ROLES: Mapping[str, tuple[str, ...]] = {
     "snow": ("cmdb", "itsm"),
