@@ -36,14 +36,14 @@ def _yes(*names: str) -> tuple[Column, ...]:
     return tuple(Column(name, "boolean") for name in names)
 
 
+CI_AMONG_OTHERS = (*_yes("needs_relation", "monitored", "needs_asset", "owns_address"), *_text("identified_by"))
+"""What set checks ask of a CI's class: see ``profile_ci.CiRules``. ``identified_by`` is a bar list of keys."""
+
 SETTINGS: dict[str, tuple[Column, ...]] = {
     "ci_setting": (
         *_text("source", "cls", "environment"),
         *_whole("max_age"),  # seconds; null: discovery does not see the class
-        *_text("requires", "recommends"),  # bar lists of fields
-        *_whole("discovered_within"),  # seconds
-        *_yes("needs_relation", "monitored", "needs_asset", "owns_address"),
-        *_text("identified_by"),  # bar list of keys, see matching.KEYS
+        *CI_AMONG_OTHERS,
     ),
     "junk": _text("source", "value"),  # case-folded
     "junk_key": _text("source", "key"),  # the same, normalised as keys are
