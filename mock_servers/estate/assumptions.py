@@ -212,9 +212,14 @@ def profile(source: str, stored: Callable[[str], str] = str) -> dict[str, Any]:
         "ci": {
             "max_age": {"default": DEFAULT_MAX_AGE_S, **MAX_AGE_S},
             "requires": {cls: list(fields) for cls, fields in REQUIRED.items()},
+            "recommends": {cls: list(fields) for cls, fields in RECOMMENDED.items()},
+            "needs_relation": list(RELATED),
+            "monitored": list(MONITORED),
+            "needs_asset": list(NEEDS_ASSET),
             "junk": list(JUNK),
             "discovered_within_days": RETIRED_SEEN_WITHIN_S // DAY,
         },
+        "relation": {"dependencies": list(DEPENDENCIES), "rules": _rules()},
         "incident": {
             "priority": {impact: {urgency: MATRIX[impact, urgency] for urgency in levels} for impact in levels},
             "needs_ci": [stored(category) for category in NEEDS_CI],
@@ -229,6 +234,13 @@ def profile(source: str, stored: Callable[[str], str] = str) -> dict[str, Any]:
             },
         },
     }
+
+
+def _rules() -> dict[str, dict[str, list[str]]]:
+    found: dict[str, dict[str, list[str]]] = {}
+    for subject, word, target in RELATION_RULES:
+        found.setdefault(word, {}).setdefault(subject, []).append(target)
+    return found
 
 
 def as_data(as_of: int) -> dict[str, Any]:

@@ -17,6 +17,7 @@ import pytest
 from mock_servers.estate import Estate, assumptions, generate, servicenow, stories
 from mock_servers.estate.key import Key
 from mock_servers.estate.model import Ci, Incident
+from mock_servers.estate.servicenow_codes import CLASSES
 
 from interlock.quality.judge import Judge
 from interlock.quality.profile import Profile
@@ -355,6 +356,8 @@ def test_a_ticket_spoilt_behind_the_planters_back_is_noticed() -> None:
 ROW_CHECKS = {
     "CI-STALE",
     "CI-MISS-REQ",
+    "CI-MISS-REC",
+    "CI-CLASS",
     "CI-PLACEHOLDER",
     "CI-STATUS-CONTRA",
     "TKT-PRIO",
@@ -377,6 +380,8 @@ def canonical(row: Ci | Incident) -> dict[str, object]:
         elif field.name in ("owner", "assigned_to", "support_group"):
             value = value and {"ref": f"estate:person:{value}", "name": "Some One"}
         found[field.name] = None if value == "" else value
+    if isinstance(row, Ci):
+        found["native_class"] = CLASSES[row.form]
     return found
 
 
