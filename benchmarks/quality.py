@@ -13,17 +13,20 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from mock_servers.estate.assumptions import DEFAULT_AS_OF
 
 from benchmarks.bench import say
 from benchmarks.enterprise import Enterprise, Planted
 from benchmarks.estate_snapshots import harvested
-from interlock.clock import AsOfClock
+from interlock.clock import AsOfClock, Clock
 from interlock.quality.harvest.snapshots import Snapshots
+from interlock.quality.profile import Profile
 from interlock.quality.scan.full import scan
 from interlock.quality.scan.records import ScanResult
 
@@ -33,6 +36,7 @@ LATER = {
     "TKT-LABEL": "needs a text model: its table is empty",
 }
 """Checks that nothing is planted for yet."""
+T = TypeVar("T")
 SHOWN = 10
 """Differences that are told of a check."""
 
@@ -78,20 +82,23 @@ class Outcome:
 
 def run(cis: int, state: Path, *, seed: int = 7, codes: Collection[str] | None = None) -> Outcome:
     """Make, store, scan and compare in a state folder. ``codes``: only these checks."""
-    timer = _Timer()
-    enterprise = timer("generate", lambda: Enterprise(cis, seed))
-    folder, clock = state / "snapshots", AsOfClock(enterprise.as_of)
+    timer, clock = _Timer(), AsOfClock(DEFAULT_AS_OF)
+    records, profile, key = stored(cis, seed, state / "snapshots", clock, timer)
+    snapshots = Snapshots(state / "snapshots", clock).all_current()
+    result = timer("scan", lambda: scan(state, snapshots, profile, clock.now(), codes))
+    return Outcome(records, timer.wall, timer.cpu, tuple(scores(key, findings(result), result.codes)))
+
+
+def stored(cis: int, seed: int, folder: Path, clock: Clock, timer: _Timer) -> tuple[int, Profile, set[Planted]]:
+    """Make and store an enterprise, which is gone from memory afterwards: how many records, what they are to be
+    judged by, and what was planted."""
+    enterprise = timer("generate", lambda: Enterprise(cis, seed, int(clock.now())))
 
     def store() -> int:
         kinds = [harvested(rows, source, folder, clock) for source, rows in enterprise.sources()]
         return sum(snapshot.manifest.rows for published in kinds for snapshot in published.values())
 
-    records = timer("store", store)
-    profile, key = enterprise.profile(), enterprise.key()
-    del enterprise
-    snapshots = Snapshots(folder, clock).all_current()
-    result = timer("scan", lambda: scan(state, snapshots, profile, clock.now(), codes))
-    return Outcome(records, timer.wall, timer.cpu, tuple(scores(key, findings(result), result.codes)))
+    return timer("store", store), enterprise.profile(), enterprise.key()
 
 
 class _Timer:
@@ -101,7 +108,7 @@ class _Timer:
         self.wall: dict[str, float] = {}
         self.cpu: dict[str, float] = {}
 
-    def __call__(self, name: str, work: Any) -> Any:
+    def __call__(self, name: str, work: Callable[[], T]) -> T:
         say(f"{name} ...")
         wall, cpu = time.monotonic(), time.process_time()
         done = work()
@@ -119,9 +126,7 @@ def findings(result: ScanResult) -> Iterable[tuple[str, str, str]]:
         yield from zip(*columns, strict=True)
 
 
-def scores(
-    key: Iterable[Planted], found: Iterable[tuple[str, str, str]], codes: Collection[str]
-) -> Iterable[Score]:
+def scores(key: Iterable[Planted], found: Iterable[tuple[str, str, str]], codes: Collection[str]) -> list[Score]:
     """What was found against what was planted, by check and record."""
     planted: dict[str, dict[str, str]] = defaultdict(dict)
     told: dict[str, dict[str, str]] = defaultdict(dict)
@@ -129,12 +134,14 @@ def scores(
         planted[each.code][each.ref] = each.reason
     for code, ref, evidence in found:
         told[code][ref] = evidence
+    compared = []
     for code in sorted(codes):
         meant, said = planted[code], told[code]
         missed = sorted((ref, reason) for ref, reason in meant.items() if ref not in said)
         extra = sorted((ref, evidence) for ref, evidence in said.items() if ref not in meant)
         right = len(meant) - len(missed)
-        yield Score(code, len(meant), len(said), right, tuple(missed[:SHOWN]), tuple(extra[:SHOWN]))
+        compared.append(Score(code, len(meant), len(said), right, tuple(missed[:SHOWN]), tuple(extra[:SHOWN])))
+    return compared
 
 
 def table(outcome: Outcome) -> Iterable[str]:
