@@ -251,6 +251,13 @@ EFFECTS = {
     "CI-DUP-IN": "refuse",
     "CI-ORPHAN": "hold",
     "REL-DANGLING": "hold",
+    "TKT-CI-CLASS": "hold",
+    "TKT-REOPEN-DUP": "allow",
+    "TKT-LABEL": "allow",
+    "TKT-MATRIX": "allow",
+    "SRC-LATE": "refuse",
+    "SRC-SCHEMA": "refuse",
+    "SRC-CLOCK": "hold",
     "CI-CLASS": "allow",
     "CI-MISS-REC": "allow",
 }
