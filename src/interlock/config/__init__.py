@@ -17,7 +17,9 @@ from interlock.config.model import (
     Quality,
     SourceConfig,
 )
+from interlock.config.schedule import Schedule, SourceSchedule
 from interlock.config.secrets import secrets_in
+from interlock.config.storage import Kept, Storage
 
 __all__ = [
     "ApiKey",
@@ -28,12 +30,16 @@ __all__ = [
     "Config",
     "ConfigError",
     "Harvest",
+    "Kept",
     "LedgerConfig",
     "Limits",
     "Listen",
     "OAuth2",
     "Quality",
+    "Schedule",
     "SourceConfig",
+    "SourceSchedule",
+    "Storage",
     "adapter_folders",
     "available_adapters",
     "load_config",
