@@ -162,6 +162,7 @@ class Harvest(Section):
     page: int = Field(default=1000, ge=1, le=100_000)
     kinds: tuple[str, ...] = ()
     overlap_s: float = Field(default=600, ge=0, le=604_800)
+    checkpoint_s: float = Field(default=30, ge=0, le=3600)
     sweep_every: int = Field(default=24, ge=1, le=10_000)
     shrink_percent: float = Field(default=20, ge=0, le=100)
     shrink_rows: int = Field(default=50, ge=0)

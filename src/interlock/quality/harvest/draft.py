@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 PART_ROWS = 122_880
 """Rows of a part: a row group of DuckDB."""
-PART_S = 30.0
+CHECKPOINT_S = 30.0
 """A checkpoint is at most so many seconds behind."""
 GOES_ON_S = 24 * 3600.0
 """A draft that was begun longer ago is not gone on with: its first rows are too old."""
@@ -48,6 +48,7 @@ class Draft:
         self.parts: list[Part] = []
         self.known: Counter[str] = Counter()
         self.resumed = False
+        self.checkpoint_s = CHECKPOINT_S
         self.read = 0  # rows taken from the source, this time and before a kill
         self._batches: list[Any] = []
         self._waiting = 0
@@ -92,7 +93,7 @@ class Draft:
         """Everything before ``cursor`` was written. Gives True when that is now on the disk, too."""
         self.cursor = cursor
         self.state = state
-        due = len(self.parts) > self._counted or self.snapshots.clock.now() - self._at >= PART_S
+        due = len(self.parts) > self._counted or self.snapshots.clock.now() - self._at >= self.checkpoint_s
         if due and self.purpose is not None:
             self.save()
         return due

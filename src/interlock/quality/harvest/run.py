@@ -130,7 +130,9 @@ def _begin(job: _Job, mode: Mode) -> Draft:
     if mode == "incremental":
         assert job.last is not None
         purpose["over"] = job.last.generation
-    return job.snapshots.begin(job.source, job.kind, purpose=purpose)
+    draft = job.snapshots.begin(job.source, job.kind, purpose=purpose)
+    draft.checkpoint_s = job.settings.checkpoint_s
+    return draft
 
 
 async def _whole(job: _Job, draft: Draft) -> tuple[Snapshot, Merged | None]:
