@@ -52,7 +52,8 @@ class Enterprise:
         branch = max(SMALLEST, cis // 20)
         self.branch: Estate = acquired(seed + 1, Size.of(branch, max(1000, branch // 2)), as_of)
         self.second: Second = second(self.main)
-        self.silos: dict[str, Silo] = {"mon": monitoring(self.main), "assets": assets(self.main)}
+        misplaced = {d.record for d in self.second.first if d.code == "CI-CONFLICT" and d.fields == ("ip",)}
+        self.silos: dict[str, Silo] = {"mon": monitoring(self.main, misplaced), "assets": assets(self.main)}
 
     def sources(self) -> Iterator[tuple[str, Iterable[Row]]]:
         """The rows of each source, made as they are taken."""
@@ -80,7 +81,13 @@ class Enterprise:
         profile = Profile.default()
         for source in ("snow", "branch"):
             profile = profile.merge(assumptions.profile(source))
-        return profile.merge({"source": {"sources": {name: {"roles": list(roles)} for name, roles in ROLES.items()}}})
+        apart: Mapping[str, Any] = {"monitored": [], "needs_asset": []}  # our own monitoring and purchasing
+        return profile.merge(
+            {
+                "source": {"sources": {name: {"roles": list(roles)} for name, roles in ROLES.items()}},
+                "ci": {"sources": {"branch": apart, "rem": apart}},
+            }
+        )
 
     def _canonical(self, name: str, silo: Silo) -> Iterator[Row]:
         for kind, handle, record in silo.records(name, "snow"):
