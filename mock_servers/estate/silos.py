@@ -121,7 +121,9 @@ class _Monitoring:
         for n, ci in enumerate(self._quiet):  # over since they were retired
             yield self._alert(source, cmdb, ci, 2 * n, "closed")
 
-    def _host(self, source: str, key: str, cls: str, name: str, fqdn: str, ip: str, at: int) -> tuple[str, str, Record]:
+    def _host(
+        self, source: str, key: str, cls: str, name: str, own: Record, ip: str, at: int
+    ) -> tuple[str, str, Record]:
         key = _key(self._estate, "host", key)
         told = {"ref": f"{source}:ci:{key}", "name": name, "cls": cls, "ip": ip, **own}
         return "ci", key, {**told, "last_seen_at": times.to_text(at), "updated_at": times.to_text(at)}
