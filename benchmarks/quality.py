@@ -34,6 +34,7 @@ SIZES = {"2k": 2_000, "20k": 20_000, "200k": 200_000, "1m": 1_000_000}
 LATER = {
     "CI-DUP-MAYBE": "needs probabilistic matching: its table is empty",
     "TKT-LABEL": "needs a text model: its table is empty",
+    **dict.fromkeys(("SRC-CLOCK", "SRC-LATE", "SRC-SCHEMA"), "a scan is not told of its sources yet"),
 }
 """Checks that nothing is planted for yet."""
 T = TypeVar("T")
