@@ -111,7 +111,10 @@ def _demo(found: Found, profile: Profile, own_matrix: bool) -> tuple[Counts, set
             counts["TKT-CLOSE", "code"] += row["close_code"] == ""
             counts["TKT-CLOSE", "resolved_time"] += row["resolved_at"] == ""
         counts["TKT-CAT-UNKNOWN", "missing"] += row["category"] == ""
-        counts["TKT-CAT-UNKNOWN", "unknown"] += bool(known) and row["category"] not in known | {""}
+        if known and row["category"] not in known | {""}:
+            variant = row["category"].casefold() in known  # the data has no other kind
+            counts["TKT-CAT-CANON", "variant"] += variant
+            counts["TKT-CAT-UNKNOWN", "unknown"] += not variant
         times = [_demo_time(row[name]) for name in ("opened_at", "resolved_at", "closed_at")]
         _order(counts, times, as_of + profile.incident.clock_skew_s)
     for row in cis:
@@ -200,6 +203,7 @@ _TICKET_REASONS = {
     ("TKT-CLOSE", "code"),
     ("TKT-CLOSE", "notes"),
     ("TKT-CLOSE", "resolved_time"),
+    ("TKT-CAT-CANON", "variant"),
     ("TKT-CAT-UNKNOWN", "missing"),
     ("TKT-CAT-UNKNOWN", "unknown"),
     ("TKT-SUBCAT", "not_of_category"),

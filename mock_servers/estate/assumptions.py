@@ -49,6 +49,11 @@ REQUIRED: dict[str, tuple[str, ...]] = {
 }
 """Fields that must be filled, by class; a placeholder counts as empty."""
 
+RECOMMENDED: dict[str, tuple[str, ...]] = dict.fromkeys(
+    ("server", "database", "service", "business_application"), ("owner",)
+)
+"""Fields that should be filled, by class."""
+
 PLACEHOLDER_FIELDS = ("name", "serial", "asset_tag", "fqdn", "ip", "mac", "os", "os_version")
 
 JUNK = (
@@ -100,6 +105,27 @@ TAXONOMY: dict[str, tuple[str, ...]] = {
 SUBCATEGORY_REQUIRED = True
 """A category without a subcategory is a finding; a ticket without a category is only that."""
 
+VARIANTS: dict[str, tuple[str, ...]] = {
+    "hardware": ("Hardware", "hardwares"),
+    "network": ("NETWORK", "netork"),
+    "software": ("sofwtare", "Software "),
+    "database": ("databases", "data-base"),
+}
+"""What some people write for a category: near enough to be told which one is meant."""
+
+NEEDS_CI = ("database", "network")
+"""Categories whose tickets are about a CI."""
+
+TICKET_CLASSES: dict[str, tuple[str, ...]] = {
+    "database": ("database", "server"),
+    "network": ("network_device", "firewall", "computer"),
+    "hardware": ("computer", "server", "printer", "peripheral"),
+}
+"""By category, the classes of CI that its tickets can be about; others can be about any."""
+
+REPEAT_WITHIN_S = DAY
+"""The same caller, CI and text again within this time is one matter twice."""
+
 LABELS: dict[str, str] = {
     "inquiry": "Inquiry / Help",
     "fertigung": "Fertigung (Produktion)",
@@ -121,6 +147,31 @@ RELATED = ("server", "virtual_machine", "database", "network_device", "storage")
 
 DEPENDENCIES = ("depends_on", "runs_on", "hosted_on", "uses")
 """Relation types along which a cycle is a defect."""
+
+RELATION_RULES: tuple[tuple[str, str, str], ...] = (
+    ("location", "contains", "rack"),
+    *(("rack", "contains", cls) for cls in ("server", "mainframe", "load_balancer", "firewall", "storage")),
+    ("rack", "powered_by", "ups"),
+    ("server", "member_of", "cluster"),
+    ("virtual_machine", "hosted_on", "server"),
+    ("server", "hosted_on", "virtual_machine"),
+    *(("network_device", "connects_to", cls) for cls in ("network_device", "firewall")),
+    *((cls, "connects_to", "network_device") for cls in ("server", "printer")),
+    *(("storage", "contains", "storage"), ("server", "uses", "storage"), ("database", "depends_on", "storage")),
+    *(("server", "contains", cls) for cls in ("network_adapter", "disk")),
+    *((cls, "runs_on", "server") for cls in ("database", "middleware", "web_server", "application")),
+    *(("middleware", "depends_on", "database"), ("application", "depends_on", "middleware")),
+    ("web_server", "uses", "certificate"),
+    ("container", "runs_on", "cluster"),
+    *(
+        ("service", "depends_on", cls)
+        for cls in ("application", "web_server", "database", "load_balancer", "container", "service")
+    ),
+    ("service", "contains", "service_offering"),
+    ("business_application", "uses", "service"),
+    ("software", "runs_on", "computer"),
+)
+"""Class, type, class of every relation that makes sense here."""
 
 CLASS_OS: dict[str, tuple[str, ...]] = {
     "linux_server": ("Linux", "SUSE", "Ubuntu", "Debian"),
@@ -154,6 +205,9 @@ def profile(source: str, stored: Callable[[str], str] = str) -> dict[str, Any]:
         },
         "incident": {
             "priority": {impact: {urgency: MATRIX[impact, urgency] for urgency in levels} for impact in levels},
+            "needs_ci": [stored(category) for category in NEEDS_CI],
+            "classes": {stored(category): list(classes) for category, classes in TICKET_CLASSES.items()},
+            "repeat_within": REPEAT_WITHIN_S,
             "sources": {
                 source: {
                     "categories": [stored(category) for category in TAXONOMY],
@@ -173,13 +227,18 @@ def as_data(as_of: int) -> dict[str, Any]:
         "max_age_s": MAX_AGE_S,
         "retired_seen_within_s": RETIRED_SEEN_WITHIN_S,
         "required": REQUIRED,
+        "recommended": RECOMMENDED,
         "placeholder_fields": PLACEHOLDER_FIELDS,
         "junk": JUNK,
         "matrix": {f"{impact},{urgency}": p for (impact, urgency), p in MATRIX.items()},
         "ended": ENDED,
         "taxonomy": TAXONOMY,
         "subcategory_required": SUBCATEGORY_REQUIRED,
+        "needs_ci": NEEDS_CI,
+        "ticket_classes": TICKET_CLASSES,
+        "repeat_within_s": REPEAT_WITHIN_S,
         "related": RELATED,
         "dependencies": DEPENDENCIES,
+        "relation_rules": RELATION_RULES,
         "class_os": CLASS_OS,
     }

@@ -7,229 +7,15 @@ one deed violates two rules, the plan declares the second as collateral. A recor
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from random import Random
-from typing import Any, Generic, TypeVar
+from dataclasses import replace
+from itertools import pairwise
 
-from mock_servers.estate.assumptions import CLASS_OS, DAY, ENDED, MATRIX, RELATED, REQUIRED, TAXONOMY, max_age
+from mock_servers.estate.assumptions import DAY, RELATED, REPEAT_WITHIN_S, TICKET_CLASSES
 from mock_servers.estate.model import Ci, Defect, Incident, Relation, dice, ident
 from mock_servers.estate.organisation import Organisation
-
-Changes = dict[str, Any]
+from mock_servers.estate.plans import CI_PLANS, LATER_CI_PLANS, LATER_TICKET_PLANS, TICKET_PLANS, Plan, Row
 
 GONE = "gone"  # purpose of ids that no row has
-
-
-Row = TypeVar("Row", Ci, Incident)
-
-
-@dataclass(frozen=True, slots=True)
-class _Plan(Generic[Row]):
-    """Spoil ``per_mille`` of the rows that fit: at least two of them, if so many fit."""
-
-    code: str
-    reason: str
-    per_mille: float
-    fits: Callable[[Row], bool]
-    change: Callable[[Row, Random, int], Changes]
-    fields: tuple[str, ...]
-    collateral: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
-
-
-def _put(**changes: Any) -> Callable[[Any, Random, int], Changes]:
-    return lambda row, rng, as_of: changes
-
-
-def _any(field: str, *values: str) -> Callable[[Any, Random, int], Changes]:
-    return lambda row, rng, as_of: {field: rng.choice(values)}
-
-
-# -- configuration items --------------------------------------------------------------------------------------------
-
-
-def _live_discovered(ci: Ci) -> bool:
-    return ci.status == "live" and ci.last_seen_at is not None and max_age(ci.cls) is not None
-
-
-def _unseen_for_long(ci: Ci, rng: Random, as_of: int) -> Changes:
-    """Half of them were edited by a person since: an edit is no sighting."""
-    seen = as_of - rng.randint(65, 400) * DAY
-    edited = rng.random() < 0.5
-    return {
-        "last_seen_at": seen,
-        "first_seen_at": min(ci.first_seen_at or seen, seen - 30 * DAY),
-        "created_at": min(ci.created_at, seen - 31 * DAY),
-        "installed_at": min(ci.installed_at, seen - 32 * DAY),
-        "updated_at": as_of - rng.randint(1, 20) * DAY if edited else seen + 60,
-        "updated_by": "cmdb.import" if edited else "discovery",
-    }
-
-
-def _never_seen(ci: Ci, rng: Random, as_of: int) -> Changes:
-    return {
-        "last_seen_at": None,
-        "first_seen_at": None,
-        "discovery_source": "Manual Entry",
-        "created_by": "cmdb.import",
-        "updated_by": "cmdb.import",
-    }
-
-
-def _seen_lately(ci: Ci, rng: Random, as_of: int) -> Changes:
-    seen = as_of - rng.randint(DAY, 10 * DAY)
-    return {"status": "retired", "operational_status": "retired", "last_seen_at": seen, "updated_at": seen + 60}
-
-
-def _quiet(status: str) -> Callable[[Ci, Random, int], Changes]:
-    """Operational in one column, ``status`` in the other; not seen lately, so that this is all that is wrong."""
-
-    def change(ci: Ci, rng: Random, as_of: int) -> Changes:
-        found: Changes = {"status": status, "operational_status": "operational"}
-        if ci.last_seen_at is not None:
-            found["last_seen_at"] = seen = as_of - rng.randint(35, 55) * DAY
-            found["updated_at"] = seen + 60
-        return found
-
-    return change
-
-
-def _hardware(ci: Ci) -> bool:
-    return bool(ci.asset_tag)
-
-
-def _requiring(field: str) -> Callable[[Ci], bool]:
-    return lambda ci: field in REQUIRED.get(ci.cls, ())
-
-
-_MISSING_SERIAL = (("CI-MISS-REQ", "missing", ("serial",)),)
-
-CI_PLANS: tuple[_Plan[Ci], ...] = (
-    _Plan("CI-STALE", "stale", 16, _live_discovered, _unseen_for_long, ("last_seen_at",)),
-    _Plan("CI-STALE", "never_seen", 5, _live_discovered, _never_seen, ("last_seen_at",)),
-    _Plan("CI-MISS-REQ", "missing", 8, _requiring("support_group"), _put(support_group=None), ("support_group",)),
-    _Plan("CI-MISS-REQ", "missing", 15, _requiring("assigned_to"), _put(assigned_to=None), ("assigned_to",)),
-    _Plan("CI-MISS-REQ", "missing", 10, _requiring("serial"), _put(serial=""), ("serial",)),
-    _Plan("CI-MISS-REQ", "missing", 4, _requiring("os"), _put(os="", os_version=""), ("os",)),
-    _Plan(
-        "CI-PLACEHOLDER",
-        "placeholder",
-        8,
-        _requiring("serial"),
-        _any("serial", "To be filled by O.E.M.", "System Serial Number", "0"),
-        ("serial",),
-        _MISSING_SERIAL,
-    ),
-    _Plan(
-        "CI-PLACEHOLDER",
-        "placeholder",
-        6,
-        lambda ci: _hardware(ci) and "serial" not in REQUIRED.get(ci.cls, ()),
-        _any("serial", "To be filled by O.E.M.", "Default string", "XXXXXXXX", "N/A"),
-        ("serial",),
-    ),
-    _Plan("CI-PLACEHOLDER", "placeholder", 4, _hardware, _any("asset_tag", "N/A", "0", "tbd"), ("asset_tag",)),
-    _Plan("CI-PLACEHOLDER", "placeholder", 3, lambda ci: bool(ci.mac), _put(mac="00:00:00:00:00:00"), ("mac",)),
-    _Plan("CI-PLACEHOLDER", "placeholder", 3, lambda ci: ci.cls == "computer", _put(os="Unknown"), ("os",)),
-    _Plan("CI-PLACEHOLDER", "placeholder", 2, lambda ci: bool(ci.fqdn), _put(fqdn="localhost.localdomain"), ("fqdn",)),
-    _Plan(
-        "CI-STATUS-CONTRA",
-        "retired_seen",
-        5,
-        _live_discovered,
-        _seen_lately,
-        ("status", "operational_status", "last_seen_at"),
-    ),
-    _Plan(
-        "CI-STATUS-CONTRA",
-        "retired_operational",
-        4,
-        lambda ci: ci.status == "live" and ci.cls != "service",
-        _quiet("retired"),
-        ("status", "operational_status"),
-    ),
-    _Plan(
-        "CI-STATUS-CONTRA",
-        "in_stock_operational",
-        4,
-        lambda ci: ci.status == "live" and _hardware(ci),
-        _quiet("in_stock"),
-        ("status", "operational_status"),
-    ),
-    _Plan(
-        "CI-CLASS",
-        "os",
-        4,
-        lambda ci: ci.form in CLASS_OS,
-        lambda ci, rng, as_of: {
-            "os": "Windows Server 2016" if ci.form == "linux_server" else "Linux Red Hat Enterprise"
-        },
-        ("os",),
-    ),
-)
-
-
-# -- incidents ------------------------------------------------------------------------------------------------------
-
-
-def _ended(ticket: Incident) -> bool:
-    return ticket.state in ENDED
-
-
-def _closed(ticket: Incident) -> bool:
-    return ticket.state == "closed"
-
-
-def _other_priority(ticket: Incident, rng: Random, as_of: int) -> Changes:
-    right = MATRIX[ticket.impact, ticket.urgency]
-    return {"priority": rng.choice([p for p in ("p1", "p2", "p3", "p4", "p5") if p != right])}
-
-
-def _resolved_before_opened(ticket: Incident, rng: Random, as_of: int) -> Changes:
-    return {"resolved_at": ticket.opened_at - rng.randint(600, 5 * DAY)}
-
-
-def _closed_before_resolved(ticket: Incident, rng: Random, as_of: int) -> Changes:
-    assert ticket.resolved_at is not None
-    return {"closed_at": rng.randint(ticket.opened_at, ticket.resolved_at - 60)}
-
-
-def _resolved_in_future(ticket: Incident, rng: Random, as_of: int) -> Changes:
-    return {"state": "resolved", "resolved_at": as_of + rng.randint(2, 300) * DAY, "closed_at": None, "closed_by": None}
-
-
-def _other_subcategory(ticket: Incident, rng: Random, as_of: int) -> Changes:
-    fit = TAXONOMY[ticket.category]
-    return {"subcategory": rng.choice(sorted({s for subs in TAXONOMY.values() for s in subs} - set(fit)))}
-
-
-TICKET_PLANS: tuple[_Plan[Incident], ...] = (
-    _Plan("TKT-PRIO", "differs", 25, lambda t: True, _other_priority, ("priority",)),
-    _Plan("TKT-CLOSE", "code", 12, _ended, _put(close_code=""), ("close_code",)),
-    _Plan("TKT-CLOSE", "notes", 15, _ended, _put(close_notes=""), ("close_notes",)),
-    _Plan("TKT-CLOSE", "resolved_time", 15, _closed, _put(resolved_at=None), ("resolved_at",)),
-    _Plan(
-        "TKT-TIME",
-        "resolved_before_opened",
-        6,
-        _closed,
-        _resolved_before_opened,
-        ("opened_at", "resolved_at"),
-    ),
-    _Plan("TKT-TIME", "closed_before_resolved", 5, _closed, _closed_before_resolved, ("resolved_at", "closed_at")),
-    _Plan("TKT-TIME", "future", 4, _closed, _resolved_in_future, ("resolved_at",)),
-    _Plan(
-        "TKT-CAT-UNKNOWN",
-        "unknown",
-        12,
-        lambda t: True,
-        _any("category", "Hardware", "NETWORK", "netork", "Sonstiges", "misc", "Software / Anwendung"),
-        ("category",),
-        (("TKT-SUBCAT", "not_of_category", ("category", "subcategory")),),
-    ),
-    _Plan("TKT-CAT-UNKNOWN", "missing", 6, lambda t: True, _put(category="", subcategory=""), ("category",)),
-    _Plan("TKT-SUBCAT", "not_of_category", 12, lambda t: True, _other_subcategory, ("category", "subcategory")),
-    _Plan("TKT-SUBCAT", "missing", 12, lambda t: True, _put(subcategory=""), ("subcategory",)),
-)
 
 
 class Planter:
@@ -264,9 +50,14 @@ class Planter:
         self._cycles()
         self._dangling_relations()
         self._repeated_relations()
-        self._stale_relations()
         self._rows(self._incidents, "incident", TICKET_PLANS)
         self._dangling_references(org)
+        self._rows(self._cis, "ci", LATER_CI_PLANS)
+        self._turned_relations()
+        self._stale_relations()
+        self._rows(self._incidents, "incident", LATER_TICKET_PLANS)
+        self._impossible_cis()
+        self._repeated_tickets()
         return self.defects
 
     def _write(
@@ -282,7 +73,7 @@ class Planter:
         self._spoilt.update(rows[at].id for at in drawn)
         return drawn
 
-    def _rows(self, rows: list[Row], kind: str, plans: Sequence[_Plan[Row]]) -> None:
+    def _rows(self, rows: list[Row], kind: str, plans: Sequence[Plan[Row]]) -> None:
         for plan in plans:
             for at in self._draw(rows, plan.fits, plan.per_mille):
                 rows[at] = row = replace(rows[at], **plan.change(rows[at], self._rng, self._as_of))
@@ -348,6 +139,17 @@ class Planter:
                     "REL-DUP", "repeated", "relationship", row.id, "", ("subject", "type", "object"), collateral=False
                 )
 
+    def _turned_relations(self) -> None:
+        """Servers that contain a rack: the sentence stands on its head."""
+        racks = [ci for ci in self._cis if ci.form == "rack"]
+        servers = [ci for ci in self._cis if ci.form == "linux_server" and ci.id not in self._spoilt]
+        for ci in self._rng.sample(servers, max(2, len(servers) // 100)):
+            found = self._relate(ci.id, "contains", self._rng.choice(racks).id)
+            self._write(
+                "REL-RULE", "not_allowed", "relationship", found.id, ci.name, ("subject", "type", "object"),
+                collateral=False,
+            )  # fmt: skip
+
     def _stale_relations(self) -> None:
         """A relation with a stale side follows from the stale CI."""
         stale = {defect.record for defect in self.defects if defect.code == "CI-STALE"}
@@ -368,6 +170,41 @@ class Planter:
             self._write(
                 "REF-DANGLING", "inactive", "incident", ticket.id, ticket.number, ("assignee",), collateral=False
             )
+
+    def _impossible_cis(self) -> None:
+        """Tickets about a thing that their category cannot be about."""
+        things = [ci for ci in self._cis if ci.cls in ("certificate", "rack", "business_application")]
+        for at in self._draw(self._incidents, lambda t: t.category in TICKET_CLASSES and t.ci is not None, 12):
+            self._incidents[at] = ticket = replace(self._incidents[at], ci=self._rng.choice(things).id)
+            self._write(
+                "TKT-CI-CLASS", "impossible", "incident", ticket.id, ticket.number, ("category", "ci"), collateral=False
+            )
+
+    def _repeated_tickets(self) -> None:
+        """Somebody asks again for the same within hours, and gets a second ticket; both are of the finding."""
+        free = [at for at, ticket in enumerate(self._incidents) if ticket.id not in self._spoilt]
+        opened = [self._incidents[at].opened_at for at in free]
+        pairs = [
+            (first, second)
+            for n, (first, second) in enumerate(pairwise(free))
+            if not n % 2 and 0 <= opened[n + 1] - opened[n] < REPEAT_WITHIN_S - 3600
+        ]
+        for first, second in sorted(self._rng.sample(pairs, min(len(pairs), max(2, len(free) // 200)))):
+            asked = self._incidents[first]
+            self._incidents[second] = replace(
+                self._incidents[second],
+                **{name: getattr(asked, name) for name in _ASKED},
+            )
+            for ticket in (asked, self._incidents[second]):
+                self._spoilt.add(ticket.id)
+                self._write(
+                    "TKT-REOPEN-DUP", "repeated", "incident", ticket.id, ticket.number, ("caller", "ci", "title"),
+                    collateral=False,
+                )  # fmt: skip
+
+
+_ASKED = ("title", "description", "category", "subcategory", "caller", "ci", "service", "site", "region")
+"""What is the same in a ticket for the same."""
 
 
 def choose_orphans(seed: int, cis: Sequence[Ci], untouchable: frozenset[str]) -> frozenset[str]:

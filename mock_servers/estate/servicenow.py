@@ -31,23 +31,11 @@ def tables(estate: Estate) -> dict[str, list[Row]]:
 
 def rows(estate: Estate) -> Iterator[tuple[str, Row]]:
     """The same one by one, referenced tables first, for estates too large to hold twice."""
-    yield from _places(estate)
-    yield from _people(estate)
-    yield from _choices(estate)
-    models = {product.id: product.number for product in estate.products}
-    own = estate.companies[0].id
-    for ci in estate.cis:
-        yield codes.CLASSES[ci.form], _ci(ci, models, own)
-    yield from _relations(estate)
+    yield from records(estate)
     yield from identity(estate)
     yield from catalogue(estate)
     yield from orders(estate)
     yield from knowledge(estate)
-    users = {person.id: person.user_name for person in estate.people}
-    tied = ties(estate)
-    for incident in estate.incidents:
-        yield "incident", {**_incident(incident, users, own), **tied.get(incident.id, {})}
-    yield from change_rows(estate)
     for note in estate.notes:
         yield (
             "sys_journal_field",
@@ -61,6 +49,23 @@ def rows(estate: Estate) -> Iterator[tuple[str, Row]]:
                 "sys_created_by": note.author,
             },
         )
+
+
+def records(estate: Estate) -> Iterator[tuple[str, Row]]:
+    """What checks are about: CIs, relations, changes, incidents, and before them what these refer to."""
+    yield from _places(estate)
+    yield from _people(estate)
+    yield from _choices(estate)
+    models = {product.id: product.number for product in estate.products}
+    own = estate.companies[0].id
+    for ci in estate.cis:
+        yield codes.CLASSES[ci.form], _ci(ci, models, own)
+    yield from _relations(estate)
+    yield from change_rows(estate)
+    users = {person.id: person.user_name for person in estate.people}
+    tied = ties(estate)
+    for incident in estate.incidents:
+        yield "incident", {**_incident(incident, users, own), **tied.get(incident.id, {})}
 
 
 def answer_key(estate: Estate) -> Key:

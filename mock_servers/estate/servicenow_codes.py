@@ -163,6 +163,9 @@ COLUMNS: dict[str, str] = {
     "last_seen_at": "last_discovered",
     "assignee": "assigned_to",
     "ci": "cmdb_ci",
+    "owner": "owned_by",
+    "caller": "caller_id",
+    "title": "short_description",
 }
 """Native column of a canonical field, where the name differs. Relations: see ``relation_columns``."""
 

@@ -12,7 +12,7 @@ from itertools import accumulate
 from random import Random
 
 from mock_servers.estate import words
-from mock_servers.estate.assumptions import DAY, MATRIX
+from mock_servers.estate.assumptions import DAY, MATRIX, NEEDS_CI, REPEAT_WITHIN_S
 from mock_servers.estate.model import Ci, Group, Incident, Note, Person, Site, dice, ident
 from mock_servers.estate.organisation import Organisation
 
@@ -64,6 +64,17 @@ class _Desk:
     offerings: list[Ci]
     groups: dict[str, Group]
     rng: Random
+    extra: Random  # for what was thought of later: it moves no other draw
+    asked: dict[tuple[str, str], int]  # who said what, and when last
+
+    def caller(self, site: Site, title: str, at: int) -> Person:
+        """Somebody of the site who has not said the same lately."""
+        there = self.org.at_site[site.id]
+        found = self.rng.choice(there)
+        while at - self.asked.get((found.id, title), at - 3 * REPEAT_WITHIN_S) < 2 * REPEAT_WITHIN_S:
+            found = self.extra.choice(there)
+        self.asked[found.id, title] = at
+        return found
 
     def group(self, category: str, ci: Ci | None, region: str) -> Group:
         if ci and ci.support_group and self.rng.random() < 0.8:
@@ -89,6 +100,8 @@ def build(seed: int, many: int, as_of: int, org: Organisation, cis: Sequence[Ci]
         by_form["service_offering"],
         {group.id: group for group in org.groups},
         rng,
+        dice(seed, "tickets, later"),
+        {},
     )
     sites = rng.choices(org.sites, cum_weights=org.weights, k=many)
     opened = sorted(((_opening(site, as_of, rng), site) for site in sites), key=lambda pair: (pair[0], pair[1].code))
@@ -122,10 +135,12 @@ def _ticket(desk: _Desk, n: int, opened: int, site: Site, major: Incident | None
     category, subcategory, title, text = rng.choice(desk.complaints)
     impact, urgency = rng.choices(_PAIRS, cum_weights=_PAIR_WEIGHTS)[0]
     priority = MATRIX[impact, urgency]
-    caller = rng.choice(desk.org.at_site[site.id])
+    caller = desk.caller(site, title, opened)
     forms = _CI_FORMS.get(subcategory) or _CI_FORMS.get(category)
     ci = rng.choice(desk.cis[rng.choice(forms)]) if forms and rng.random() < 0.7 else None
     group = desk.group(category, ci, site.region)
+    if ci is None and category in NEEDS_CI and forms:
+        ci = desk.extra.choice(desk.cis[desk.extra.choice(forms)])
     members = desk.org.members[group.id]
     agent = rng.choice(members)
     work = int(rng.lognormvariate(0, 1.0) * _MEDIAN_H[priority] * HOUR) + 300

@@ -33,6 +33,11 @@ def entries(estate: Estate, *, raw: bool = False) -> dict[str, list[Row]]:
     return found
 
 
+def configuration(estate: Estate) -> Iterator[tuple[str, Row]]:
+    """The entries of CIs and their relations alone, one by one, for estates too large to hold twice."""
+    return _Projection(estate, shipped(), raw=False).configuration()
+
+
 def instance_id(ci: str) -> str:
     """The InstanceId in the production dataset of a CI of the estate."""
     return f"OI-{ci.upper()}"
@@ -57,15 +62,18 @@ class _Projection:
     def rows(self) -> Iterator[tuple[str, Row]]:
         yield from self._people()
         yield from self._groups()
-        for ci in self.estate.cis:
-            yield from self._instances(ci)
-        yield from self._relations()
+        yield from self.configuration()
         for incident in self.estate.incidents:
             yield "HPD:Help Desk", self._incident(incident)
         yield from self._notes()
         for change in changes(self.estate):
             yield "CHG:Infrastructure Change", self._change(change)
         yield from self._change_notes()
+
+    def configuration(self) -> Iterator[tuple[str, Row]]:
+        for ci in self.estate.cis:
+            yield from self._instances(ci)
+        yield from self._relations()
 
     @cached_property
     def company(self) -> str:

@@ -253,13 +253,16 @@ def _shown(one: Element, value: Value, where: tzinfo) -> str:
         if one.optional:
             return ""
         return f"<ns0:{name}/>" if field.kind == "char" else f'<ns0:{name} xsi:nil="true"/>'
+    return f"<ns0:{name}>{envelope.escape(shown(field, value, where))}</ns0:{name}>"
+
+
+def shown(field: Field, value: str | int, where: tzinfo) -> str:
+    """A stored value as the wire tells it: an enum by its label, a time in the caller's zone."""
     if field.kind == "time" and isinstance(value, int):
-        text = written(value, where)
-    elif field.enum is not None and isinstance(value, int):
-        text = field.enum.labels.get(value, str(value))
-    else:
-        text = str(value)
-    return f"<ns0:{name}>{envelope.escape(text)}</ns0:{name}>"
+        return written(value, where)
+    if field.enum is not None and isinstance(value, int):
+        return field.enum.labels.get(value, str(value))
+    return str(value)
 
 
 def _whole(name: str, text: str | None) -> int:

@@ -177,7 +177,7 @@ def test_expectations_of_the_synthetic_files() -> None:
         "CI-PLACEHOLDER placeholder": 2,
         "CI-STATUS-CONTRA in_stock_operational": 1,
         "TKT-CAT-UNKNOWN missing": 1,
-        "TKT-CAT-UNKNOWN unknown": 1,
+        "TKT-CAT-CANON variant": 1,
         "TKT-TIME closed_before_resolved": 1,
     }
 

@@ -11,6 +11,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
+from itertools import pairwise
 
 import pytest
 from mock_servers.estate import Estate, assumptions, generate, servicenow, stories
@@ -32,6 +33,7 @@ DATABASES = {f"cmdb_ci_db_{kind}_instance" for kind in ("mssql", "ora", "mysql",
 NETWORK = {"cmdb_ci_ip_switch", "cmdb_ci_ip_router", "cmdb_ci_wap_network"}
 STORAGE = {"cmdb_ci_storage_device", "cmdb_ci_storage_volume"}
 MACHINES = {"cmdb_ci_vmware_instance"}
+RACK = "cmdb_ci_rack"
 NEEDY = SERVERS | DATABASES | NETWORK | STORAGE | MACHINES
 REQUIRED = {
     **dict.fromkeys(NEEDY, ("name", "support_group")),
@@ -39,6 +41,26 @@ REQUIRED = {
     **dict.fromkeys(SERVERS, ("name", "serial_number", "os", "support_group")),
     **dict.fromkeys(("cmdb_ci_ip_firewall", "cmdb_ci_lb", "cmdb_ci_mainframe"), ("serial_number",)),
     "cmdb_ci_computer": ("name", "serial_number", "assigned_to"),
+}
+RECOMMENDING = (
+    SERVERS
+    | DATABASES
+    | {*("cmdb_ci_service_business", "cmdb_ci_service_technical", "cmdb_ci_service_auto", "cmdb_ci_business_app")}
+)
+ABOUT = {
+    "database": DATABASES | SERVERS,
+    "network": NETWORK | {"cmdb_ci_ip_firewall", "cmdb_ci_computer"},
+    "hardware": SERVERS | {"cmdb_ci_computer", "cmdb_ci_printer", "cmdb_ci_peripheral", "cmdb_ci_ip_phone"},
+}
+MEANT = {
+    "Hardware": "hardware",
+    "hardwares": "hardware",
+    "NETWORK": "network",
+    "netork": "network",
+    "sofwtare": "software",
+    "Software ": "software",
+    "databases": "database",
+    "data-base": "database",
 }
 UNSEEN = {
     "cmdb_ci_datacenter",
@@ -77,6 +99,8 @@ def ci_findings(ci: Row) -> Iterator[Finding]:
             yield "CI-STALE", "stale", key
     if any(blank(ci[column]) for column in REQUIRED.get(cls, ())):
         yield "CI-MISS-REQ", "missing", key
+    if cls in RECOMMENDING and blank(ci["owned_by"]):
+        yield "CI-MISS-REC", "missing", key
     texts = ("name", "serial_number", "asset_tag", "fqdn", "ip_address", "mac_address", "os", "os_version")
     if any(ci.get(column) and blank(ci[column]) for column in texts):
         yield "CI-PLACEHOLDER", "placeholder", key
@@ -94,7 +118,7 @@ def ci_findings(ci: Row) -> Iterator[Finding]:
         yield "CI-CLASS", "os", key
 
 
-def ticket_findings(ticket: Row, active_users: set[str], cis: set[str]) -> Iterator[Finding]:
+def ticket_findings(ticket: Row, active_users: set[str], cis: dict[str, str]) -> Iterator[Finding]:
     key = ticket["sys_id"]
     if int(ticket["priority"]) != int(ticket["impact"]) + int(ticket["urgency"]) - 1:
         yield "TKT-PRIO", "differs", key
@@ -119,12 +143,19 @@ def ticket_findings(ticket: Row, active_users: set[str], cis: set[str]) -> Itera
     if not category:
         yield "TKT-CAT-UNKNOWN", "missing", key
     else:
-        if category not in assumptions.TAXONOMY:
+        if category in MEANT:
+            yield "TKT-CAT-CANON", "variant", key
+        elif category not in assumptions.TAXONOMY:
             yield "TKT-CAT-UNKNOWN", "unknown", key
         if not subcategory:
             yield "TKT-SUBCAT", "missing", key
         elif (category, subcategory) not in PAIRS:
             yield "TKT-SUBCAT", "not_of_category", key
+    meant = MEANT.get(category, category)
+    if meant in ("database", "network") and not ticket["cmdb_ci"]:
+        yield "TKT-NO-CI", "missing", key
+    if meant in ABOUT and ticket["cmdb_ci"] in cis and cis[ticket["cmdb_ci"]] not in ABOUT[meant]:
+        yield "TKT-CI-CLASS", "impossible", key
     if ticket["cmdb_ci"] and ticket["cmdb_ci"] not in cis:
         yield "REF-DANGLING", "gone", key
     if any(ticket[c] and ticket[c] not in active_users for c in ("assigned_to", "caller_id", "opened_by")):
@@ -139,6 +170,17 @@ def shared(rows: list[Row], column: str, fits: Callable[[Row], bool]) -> Iterato
     for ids in owners.values():
         if len(ids) > 1:
             yield from ids
+
+
+def repeated(tickets: list[Row]) -> Iterator[str]:
+    asked: dict[tuple[str, ...], list[tuple[int, str]]] = defaultdict(list)
+    for row in tickets:
+        words = tuple(row[column] for column in ("caller_id", "cmdb_ci", "short_description", "description"))
+        asked[words].append((epoch(row["opened_at"]) or 0, row["sys_id"]))
+    for times_of in asked.values():
+        for (one, first), (two, second) in pairwise(sorted(times_of)):
+            if two - one <= DAY:
+                yield from (first, second)
 
 
 def on_cycles(edges: set[tuple[str, str]]) -> set[str]:
@@ -170,10 +212,11 @@ def oracle(estate: Estate) -> set[Finding]:
     """Everything that is wrong, found by looking."""
     native = servicenow.tables(estate)
     items = [row for rows in native.values() for row in rows if "install_status" in row]
-    ids = {row["sys_id"] for row in items}
+    ids = {row["sys_id"]: row["sys_class_name"] for row in items}
     found = {finding for row in items for finding in ci_findings(row)}
     active = {row["sys_id"] for row in native["sys_user"] if row["active"] == "true"}
     found |= {finding for row in native["incident"] for finding in ticket_findings(row, active, ids)}
+    found |= {("TKT-REOPEN-DUP", "repeated", key) for key in repeated(native["incident"])}
     found |= {("CI-DUP-IN", "serial", key) for key in shared(items, "serial_number", lambda ci: True)}
     found |= {
         ("CI-IP-SHARED", "ip", key) for key in shared(items, "ip_address", lambda ci: ci["install_status"] == "1")
@@ -199,6 +242,8 @@ def oracle(estate: Estate) -> set[Finding]:
             found.add(("REL-STALE", "side", key))
         if sentences[parent, child, row["type"]] > 1:
             found.add(("REL-DUP", "repeated", key))
+        if names[row["type"]] == "Contains::Contained by" and ids.get(parent) in SERVERS and ids.get(child) == RACK:
+            found.add(("REL-RULE", "not_allowed", key))
         if names[row["type"]].split("::")[0] in ("Depends on", "Runs on", "Hosted on", "Uses"):
             edges.add((parent, child))
     return found | {("REL-CYCLE", "cycle", key) for key in on_cycles(edges)}
@@ -211,6 +256,7 @@ def keyed(key: Key) -> set[Finding]:
 CODES = {
     "CI-STALE": {"stale", "never_seen"},
     "CI-MISS-REQ": {"missing"},
+    "CI-MISS-REC": {"missing"},
     "CI-PLACEHOLDER": {"placeholder"},
     "CI-STATUS-CONTRA": {"retired_seen", "retired_operational", "in_stock_operational"},
     "CI-CLASS": {"os"},
@@ -219,14 +265,19 @@ CODES = {
     "CI-IP-SHARED": {"ip"},
     "REL-DANGLING": {"gone"},
     "REL-DUP": {"repeated"},
+    "REL-RULE": {"not_allowed"},
     "REL-STALE": {"side"},
     "REL-CYCLE": {"cycle"},
     "REF-DANGLING": {"gone", "inactive"},
     "TKT-PRIO": {"differs"},
     "TKT-CLOSE": {"code", "notes", "resolved_time"},
     "TKT-TIME": {"resolved_before_opened", "closed_before_resolved", "future"},
+    "TKT-CAT-CANON": {"variant"},
     "TKT-CAT-UNKNOWN": {"unknown", "missing"},
     "TKT-SUBCAT": {"not_of_category", "missing"},
+    "TKT-CI-CLASS": {"impossible"},
+    "TKT-NO-CI": {"missing"},
+    "TKT-REOPEN-DUP": {"repeated"},
 }
 
 
@@ -271,6 +322,18 @@ def test_entries_name_the_row_and_the_columns() -> None:
             assert entry.label == row["name"]
 
 
+def test_the_rules_allow_every_relation_but_the_turned_ones() -> None:
+    estate = generate(7, 2000, AS_OF)
+    cls = {ci.id: ci.cls for ci in estate.cis}
+    rules = set(assumptions.RELATION_RULES)
+    forbidden = {
+        relation.id
+        for relation in estate.relations
+        if relation.object in cls and (cls[relation.subject], relation.type, cls[relation.object]) not in rules
+    }
+    assert forbidden == servicenow.answer_key(estate).records("REL-RULE")
+
+
 def test_what_follows_from_another_defect_is_declared_so() -> None:
     entries = servicenow.answer_key(generate(7, 2000, AS_OF)).entries
     own = {e.sys_id for e in entries if not e.collateral}
@@ -297,8 +360,10 @@ ROW_CHECKS = {
     "TKT-PRIO",
     "TKT-CLOSE",
     "TKT-TIME",
+    "TKT-CAT-CANON",
     "TKT-CAT-UNKNOWN",
     "TKT-SUBCAT",
+    "TKT-NO-CI",
 }
 
 

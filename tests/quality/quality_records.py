@@ -96,6 +96,7 @@ def odd_cis(count: int, seed: int) -> list[dict[str, Any]]:
         record: dict[str, Any] = {
             "ref": f"{chance.choice(['snow', 'other'])}:ci:{index}",
             "cls": chance.choice(["server", "service", "computer", "other", "unmapped", None]),
+            "native_class": chance.choice(["srv'", None, *ODD]),
             "status": chance.choice(["live", "retired", "in_stock", "unmapped", None]),
             "operational_status": chance.choice(["operational", "retired", "standby", "unmapped", None]),
             "last_seen_at": _instant(chance),
@@ -116,7 +117,7 @@ def odd_incidents(count: int, seed: int) -> list[dict[str, Any]]:
     """Generated incidents, likewise."""
     chance = random.Random(seed)
     levels = ["high", "medium", "low", "unmapped", None]
-    categories = ["network", "hardware", None, *ODD]
+    categories = ["network", "hardware", "netork", "NETWORKS", None, *ODD]
     found = []
     for index in range(count):
         record: dict[str, Any] = {
@@ -127,6 +128,7 @@ def odd_incidents(count: int, seed: int) -> list[dict[str, Any]]:
             "priority": chance.choice(["p1", "p3", "p4", "p5", "unmapped", None]),
             "category": chance.choice(categories),
             "subcategory": chance.choice(["vpn", "disk", None, *ODD]),
+            "ci": chance.choice([None, {"ref": "snow:ci:srv1"}, {"name": "srv1"}]),
             "close_code": chance.choice([None, "", "fixed", "unmapped"]),
             "close_notes": chance.choice([None, "", " \n", "done"]),
             "opened_at": _instant(chance),

@@ -17,7 +17,12 @@ from interlock.quality.judge import Judge
 from interlock.quality.profile import Profile
 from interlock.records.kinds import FIELDS
 
-CHECKS = {check.code: (check, module) for module in build.modules() for check in [build.check_of(module)]}
+CHECKS = {
+    check.code: (check, module)
+    for module in build.modules()
+    for check in [build.check_of(module)]
+    if isinstance(check, kit.RowCheck)
+}
 EXAMPLES = [(code, index) for code, (_, module) in CHECKS.items() for index in range(len(module.EXAMPLES))]
 ARROW = {"string": pa.string(), "int64": pa.int64(), "boolean": pa.bool_()}
 
@@ -67,10 +72,10 @@ def on_duckdb(duck: Any, kind: str, rows: list[tuple[Any, ...]]) -> list[dict[st
     return [{code: evidence for code, evidence in row.items() if evidence is not None} for row in answer]
 
 
-def test_there_are_the_nine_first_checks() -> None:
+def test_there_are_the_row_checks() -> None:
     assert set(CHECKS) == {
-        *("CI-MISS-REQ", "CI-PLACEHOLDER", "CI-STALE", "CI-STATUS-CONTRA"),
-        *("TKT-CAT-UNKNOWN", "TKT-CLOSE", "TKT-PRIO", "TKT-SUBCAT", "TKT-TIME"),
+        *("CI-CLASS", "CI-MISS-REC", "CI-MISS-REQ", "CI-PLACEHOLDER", "CI-STALE", "CI-STATUS-CONTRA"),
+        *("TKT-CAT-CANON", "TKT-CAT-UNKNOWN", "TKT-NO-CI", "TKT-CLOSE", "TKT-PRIO", "TKT-SUBCAT", "TKT-TIME"),
     }
 
 
@@ -104,10 +109,12 @@ def test_odd_records_are_judged_alike_live_and_in_a_batch(duck: Any, kind: str, 
     profile = Profile.default().merge(
         {
             "ci": {
+                "recommends": {"server": ["location", "mac"]},
+                "class_os": {"computer": ["0", "x"], "srv'": ["x"]},
                 "requires": {"server": ["serial", "os", "owner", "environment"], "other": ["name", "mac"]},
                 "sources": {"other": {"max_age": {"default": "30d", "service": "1h"}}},
             },
-            "incident": {"sources": {"snow": {"subcategory_required": True}}},
+            "incident": {"needs_ci": ["network"], "sources": {"snow": {"subcategory_required": True}}},
         }
     )
     profile = profile.with_taxonomy("snow", ["network", "a|b", "ß", "'"], [("network", "vpn"), ("ß", "😀"), ("'", '"')])

@@ -80,7 +80,7 @@ def test_staleness(judge: Judge, changes: dict[str, Any], found: str | None) -> 
         ({}, set()),
         ({"last_seen_at": ...}, {"CI-STALE", "CI-STATUS-CONTRA"}),
         ({"last_seen_at": "broken"}, {"CI-STALE", "CI-STATUS-CONTRA"}),
-        ({"cls": "unmapped"}, {"CI-STALE", "CI-MISS-REQ"}),
+        ({"cls": "unmapped"}, {"CI-STALE", "CI-MISS-REQ", "CI-MISS-REC", "CI-CLASS"}),
         ({"status": "unmapped"}, {"CI-STATUS-CONTRA"}),
         ({"operational_status": ...}, {"CI-STATUS-CONTRA"}),
         ({"os": ...}, {"CI-MISS-REQ"}),  # required of servers, and not readable
@@ -96,7 +96,7 @@ def test_what_could_not_run_on_a_ci(judge: Judge, changes: dict[str, Any], unkno
 
 
 def test_membership_could_not_be_checked_where_nothing_is_declared(judge: Judge) -> None:
-    assert judge.judge("incident", incident(), NOW).unknown == {"TKT-CAT-UNKNOWN", "TKT-SUBCAT"}
+    assert judge.judge("incident", incident(), NOW).unknown == {"TKT-CAT-CANON", "TKT-CAT-UNKNOWN", "TKT-SUBCAT"}
     told = Judge(Profile.default().with_taxonomy("snow", ["network"], [("network", "vpn")]))
     assert told.judge("incident", incident(), NOW).unknown == set()
 
@@ -155,13 +155,15 @@ def test_a_link_is_filled_by_its_ref_or_its_name() -> None:
     assert set(flags(judge, "ci", ci(owner=None))) == {"CI-MISS-REQ"}
 
 
-def test_categories_are_matched_exactly() -> None:
+def test_a_category_is_declared_a_variant_or_unknown() -> None:
     profile = Profile.default().with_taxonomy("snow", ["network", "a|b"], [("network", "vpn")])
     judge = Judge(profile)
     cases = {
         ("network", "vpn"): set(),
-        ("Network", "vpn"): {"TKT-CAT-UNKNOWN", "TKT-SUBCAT"},
-        ("network ", None): {"TKT-CAT-UNKNOWN"},
+        ("Network", "vpn"): {"TKT-CAT-CANON", "TKT-SUBCAT"},
+        ("netowrk", None): {"TKT-CAT-CANON"},
+        ("plumbing", "vpn"): {"TKT-CAT-UNKNOWN", "TKT-SUBCAT"},
+        ("network ", None): set(),
         ("a|b", None): set(),
         ("a", None): {"TKT-CAT-UNKNOWN"},
         ("network", "disk"): {"TKT-SUBCAT"},
@@ -175,6 +177,24 @@ def test_categories_are_matched_exactly() -> None:
     assert flags(judge, "incident", other) == {}
     empty = Judge(Profile.default().with_taxonomy("snow", [], []))
     assert set(flags(empty, "incident", incident())) == {"TKT-CAT-UNKNOWN", "TKT-SUBCAT"}
+
+
+def test_a_category_that_needs_a_ci() -> None:
+    needs = Profile.default().merge({"incident": {"needs_ci": ["network"]}})
+    judge = Judge(needs.with_taxonomy("snow", ["network", "inquiry"], None))
+    with_ci = incident(ci={"ref": "snow:ci:srv1"})
+    assert flags(judge, "incident", with_ci) == {}
+    for category, codes in {
+        "network": {"TKT-NO-CI"},
+        "netork": {"TKT-NO-CI", "TKT-CAT-CANON"},
+        "inquiry": set(),
+        None: {"TKT-CAT-UNKNOWN"},
+    }.items():
+        assert set(flags(judge, "incident", incident(ci=None, category=category))) == codes
+    unread = judge.judge("incident", incident(category="network"), NOW)
+    assert (unread.flags, "TKT-NO-CI" in unread.unknown) == ((), True), "the source does not export the CI"
+    undeclared = incident(ref="other:incident:1", ci=None, category="network")
+    assert set(flags(judge, "incident", undeclared)) == {"TKT-NO-CI"}
 
 
 def test_a_long_word_is_matched_whole_and_shown_short() -> None:
@@ -225,7 +245,21 @@ EFFECTS = {
     "TKT-CLOSE": "allow",
     "TKT-TIME": "allow",
     "TKT-SUBCAT": "allow",
+    "TKT-CAT-CANON": "allow",
     "TKT-CAT-UNKNOWN": "allow",
+    "TKT-NO-CI": "allow",
+    "CI-DUP-IN": "refuse",
+    "CI-ORPHAN": "hold",
+    "REL-DANGLING": "hold",
+    "TKT-CI-CLASS": "hold",
+    "TKT-REOPEN-DUP": "allow",
+    "TKT-LABEL": "allow",
+    "TKT-MATRIX": "allow",
+    "SRC-LATE": "refuse",
+    "SRC-SCHEMA": "refuse",
+    "SRC-CLOCK": "hold",
+    "CI-CLASS": "allow",
+    "CI-MISS-REC": "allow",
 }
 
 

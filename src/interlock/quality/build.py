@@ -1,4 +1,5 @@
-"""Compile the row checks: one SQLite statement a kind, written to ``rowlevel.json`` beside this file.
+"""Compile the checks to SQLite, written to ``rowlevel.json`` beside this file: one statement a kind for row
+checks, one a check and key for set checks (see ``setsql``).
 
 Run when checks change, as ``python -m interlock.quality.build`` (or ``interlock checks build``); the result
 is committed and a test fails on drift. Needs the extra ``quality``; serving reads only the result.
@@ -20,9 +21,9 @@ import ibis
 import ibis.expr.operations as ops
 import ibis.expr.types as ir
 
-from interlock.quality import catalogue, checks, columns, kit
+from interlock.quality import catalogue, checks, columns, kit, relations, setsql, tables
 from interlock.quality.columns import RELATIONS
-from interlock.quality.kit import HEADINGS, RowCheck
+from interlock.quality.kit import HEADINGS, RowCheck, SetCheck
 from interlock.quality.rowlevel import PATH, digest
 from interlock.records.kinds import FIELDS
 
@@ -32,7 +33,10 @@ ALLOWED = frozenset(
         *("UnboundTable", "Field", "Literal", "Cast"),
         *("Equals", "NotEquals", "Less", "LessEqual", "Greater", "GreaterEqual", "And", "Or", "Not"),
         *("IsNull", "NotNull", "NullIf", "Coalesce", "InValues", "IfElse"),
-        *("Add", "Subtract", "StringConcat", "StringContains", "StringReplace"),
+        *("Add", "Subtract", "Multiply", "StringConcat", "StringContains", "StringReplace"),
+        # relations, for set checks
+        *("Project", "Filter", "Union", "JoinChain", "JoinLink", "JoinReference", "JoinTable", "Aggregate"),
+        *("CountStar", "Min", "Max"),
     }
 )
 """Operations that mean the same on every engine; all others are refused."""
@@ -44,9 +48,9 @@ def modules() -> Iterator[ModuleType]:
         yield import_module(f"{checks.__name__}.{found.name}")
 
 
-def check_of(module: ModuleType) -> RowCheck:
+def check_of(module: ModuleType) -> RowCheck | SetCheck:
     """The one check of a check file. Raises ValueError when there is not exactly one."""
-    found = [entry for entry in vars(module).values() if isinstance(entry, RowCheck)]
+    found = [entry for entry in vars(module).values() if isinstance(entry, RowCheck | SetCheck)]
     if len(found) != 1:
         raise ValueError(f"{module.__name__} holds {len(found)} checks; a file holds one")
     return found[0]
@@ -110,40 +114,66 @@ def _sections(module: ModuleType) -> dict[str, str]:
 
 def _entry(module: ModuleType) -> dict[str, Any]:
     check = check_of(module)
-    rel = RELATIONS[check.on]
     sections = _sections(module)
     summary = sections.pop("summary").removeprefix(f"{check.code}: ")
-    expression = check(relation(check.on))
-    if bad := refused(expression):
-        raise ValueError(f"{check.code} uses operations that engines do not agree on: {', '.join(bad)}")
-    unknown = set(check.needs) - set(FIELDS[check.on])
-    settings = {column.name for column in rel.settings}
-    unknown |= {s for s in (check.needs_listed, check.needs_setting, check.applies) if s and s not in settings}
-    if unknown:
-        raise ValueError(f"{check.code} needs what {check.on} does not have: {', '.join(sorted(unknown))}")
-    read = _columns_read(expression)
+    examples = module.EXAMPLES
     return {
         "kind": check.on,
+        "level": "row" if isinstance(check, RowCheck) else "set",
         "severity": check.severity,
         "effect": check.effect,
         "effects": dict(check.effects),
         "needs": list(check.needs),
+        **(_row_entry(check) if isinstance(check, RowCheck) else _set_entry(check)),
+        "summary": summary,
+        "doc": sections,
+        "examples": examples if isinstance(check, RowCheck) else [{"finds": e["finds"]} for e in examples],
+    }
+
+
+def _agreed(check: RowCheck | SetCheck, expression: ir.Expr, unknown: set[str]) -> None:
+    if bad := refused(expression):
+        raise ValueError(f"{check.code} uses operations that engines do not agree on: {', '.join(bad)}")
+    unknown |= set(check.needs) - set(FIELDS.get(check.on, ()))
+    if unknown:
+        raise ValueError(f"{check.code} needs what {check.on} does not have: {', '.join(sorted(unknown))}")
+
+
+def _row_entry(check: RowCheck) -> dict[str, Any]:
+    rel = RELATIONS[check.on]
+    expression = check(relation(check.on))
+    settings = {column.name for column in rel.settings}
+    _agreed(
+        check,
+        expression,
+        {s for s in (check.needs_listed, check.needs_setting, check.applies) if s and s not in settings},
+    )
+    read = _columns_read(expression)
+    return {
         "needs_listed": check.needs_listed,
         "needs_setting": check.needs_setting,
         "applies": check.applies,
         "itemised": check.itemised,
         "columns": [column.name for column in rel.columns if column.name in read],
         "fields": sorted({field for column in rel.columns if column.name in read for field in column.speaks}),
-        "summary": summary,
-        "doc": sections,
-        "examples": module.EXAMPLES,
+    }
+
+
+def _set_entry(check: SetCheck) -> dict[str, Any]:
+    _agreed(check, setsql.expression(check, 0), set(check.fields) - set(FIELDS.get(check.on, ())))
+    return {
+        "needs_listed": None,
+        "needs_setting": None,
+        "applies": None,
+        "itemised": False,
+        "fields": sorted(check.fields),
     }
 
 
 def _source_digest() -> str:
-    """SHA-256 over what the statements are made of: check files, kit, columns."""
+    """SHA-256 over what the statements are made of: check files, vocabulary, columns and views."""
     whole = hashlib.sha256()
-    for module in (kit, columns, *modules()):
+    for module in (kit, columns, tables, relations, setsql, *modules()):
         whole.update(inspect.getsource(module).encode())
     return whole.hexdigest()
 
@@ -152,8 +182,12 @@ def build() -> dict[str, Any]:
     """All that serving needs of the row checks, JSON-ready. Raises ValueError on a faulty check."""
     entries = {check_of(module).code: _entry(module) for module in modules()}
     by_kind: dict[str, list[RowCheck]] = {}
+    sets: dict[str, Any] = {}
     for check in sorted((check_of(module) for module in modules()), key=lambda c: c.code):
-        by_kind.setdefault(check.on, []).append(check)
+        if isinstance(check, SetCheck):
+            sets[check.code] = setsql.entry(check)
+        else:
+            by_kind.setdefault(check.on, []).append(check)
     level: dict[str, Any] = {
         "sources": _source_digest(),
         "kinds": {
@@ -164,6 +198,7 @@ def build() -> dict[str, Any]:
             }
             for kind, row_checks in sorted(by_kind.items())
         },
+        "sets": sets,
         "checks": dict(sorted(entries.items())),
     }
     return {"hash": digest(level), **level}

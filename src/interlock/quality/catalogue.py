@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-_KINDS = {"ci": "configuration item", "incident": "incident"}
+_KINDS = {"ci": "configuration item", "relationship": "relation"}
+"""How the page calls a kind whose own word would not do."""
 
 _HEAD = """\
 # Checks
 
 Generated from the check files (`src/interlock/quality/checks`) by `interlock checks build`; do not edit.
 
-A check looks at one record and either finds nothing or raises a flag with its evidence. Severity is for
-people. The default effect is what the flag does to a write (`allow`: the flag goes along, `hold`: a person
-decides, `refuse`); a profile changes it per check and per tool, and reads are always allowed. Unknown raises
-nothing: a field that the source does not export, or that may not be read, is not an empty field.
+A check looks at a record, by itself or among others, and either finds nothing or raises a flag with its
+evidence. Severity is for people. The default effect is what the flag does to a write (`allow`: the flag goes
+along, `hold`: a person decides, `refuse`); a profile changes it per check and per tool, and reads are always
+allowed. Unknown raises nothing: a field that the source does not export, or that may not be read, is not an
+empty field.
 
 """
 
@@ -26,7 +28,7 @@ def page(level: Mapping[str, Any]) -> str:
     lines = ["| check | on | severity | default effect | what it finds |", "| --- | --- | --- | --- | --- |"]
     for code, check in checks.items():
         link = f"[{code}](#{code.lower()})"
-        cells = (link, _KINDS[check["kind"]], check["severity"], _effect(check), check["summary"])
+        cells = (link, _KINDS.get(check["kind"], check["kind"]), check["severity"], _effect(check), check["summary"])
         lines.append(f"| {' | '.join(cells)} |")
     return _HEAD + "\n".join(lines) + "\n" + "".join(_section(code, check) for code, check in checks.items())
 
@@ -43,6 +45,6 @@ def _section(code: str, check: Mapping[str, Any]) -> str:
     if check["needs"]:
         needs = ", ".join(f"`{name}`" for name in check["needs"])
         parts.append(f"\n**Could not run** is said when one of these is unknown: {needs}.\n")
-    found = next(example for example in check["examples"] if example["finds"])
-    parts.append(f"\n**Example.** `{found['finds']}`\n")
+    found = next(example["finds"] for example in check["examples"] if example["finds"])
+    parts.append(f"\n**Example.** `{found if isinstance(found, str) else next(iter(found.values()))}`\n")
     return "".join(parts)

@@ -91,7 +91,7 @@ def attributes(record: Mapping[str, Any], junk: Container[str]) -> tuple[str, st
         value = get(name)
         if value:
             if name in _LINKS:
-                value = value.get("name") or value.get("ref") or ""
+                value = (value.get("name") or "").strip() or value.get("ref") or ""
             value = value.strip()
             if value.casefold() in junk:
                 placeholders.append(name)
@@ -105,8 +105,8 @@ def attributes(record: Mapping[str, Any], junk: Container[str]) -> tuple[str, st
 
 
 def _word(value: str | None) -> str:
-    """A source's own word, kept as it is but for length; only blanks is empty."""
-    return value[:MAX_SHOWN] if value and not value.isspace() else ""
+    """A source's own word without the blanks around it, cut to a length."""
+    return value.strip()[:MAX_SHOWN] if value else ""
 
 
 def _without_unreadable(
@@ -139,6 +139,8 @@ def _prepare_ci(record: Mapping[str, Any]) -> Prepared:
     return (
         f"|{'|'.join(record)}|",
         cls or "",
+        _word(get("native_class")),
+        (get("os") or "").strip(),
         status or "",
         operation or "",
         seen_at,
@@ -169,6 +171,7 @@ def _prepare_incident(record: Mapping[str, Any]) -> Prepared:
         priority or "",
         _word(get("category")),
         _word(get("subcategory")),
+        1 if get("ci") else 0,
         get("close_code") or "",
         1 if notes and not notes.isspace() else 0,
         opened_at,
@@ -182,6 +185,8 @@ RELATIONS: dict[str, Relation] = {
         record=(
             KNOWN,
             Column("cls", "string", ("cls",)),
+            Column("native_class", "string", ("native_class",)),
+            Column("os", "string", ("os",)),
             Column("status", "string", ("status",)),
             Column("operational_status", "string", ("operational_status",)),
             Column("seen_at", "int64", ("last_seen_at",)),
@@ -190,13 +195,15 @@ RELATIONS: dict[str, Relation] = {
         settings=(
             Column("max_age", "int64"),  # seconds; null: the class is not discoverable
             Column("requires", "string"),  # bar list of fields
+            Column("recommends", "string"),  # bar list of fields
             Column("discovered_within", "int64"),  # seconds
             # looked up by the record's own values (see attributes)
             Column("empty", "string", REQUIRABLE),  # bar list of fields
             Column("placeholders", "string", REQUIRABLE),  # bar list of fields
             Column("placeholder_facts", "string", REQUIRABLE),  # "serial N/A; os unknown"
+            Column("os_fits", "boolean", ("cls", "native_class", "os")),  # null: the class says nothing of it
         ),
-        reads=frozenset({"cls", "status", "operational_status", *_CI_INSTANTS, *REQUIRABLE}),
+        reads=frozenset({"cls", "native_class", "status", "operational_status", *_CI_INSTANTS, *REQUIRABLE}),
         prepare=_prepare_ci,
     ),
     "incident": Relation(
@@ -208,6 +215,7 @@ RELATIONS: dict[str, Relation] = {
             Column("priority", "string", ("priority",)),
             Column("category", "string", ("category",)),
             Column("subcategory", "string", ("subcategory",)),
+            Column("has_ci", "boolean", ("ci",)),
             Column("close_code", "string", ("close_code",)),
             Column("has_close_notes", "boolean", ("close_notes",)),
             Column("opened_at", "int64", ("opened_at",)),
@@ -218,12 +226,14 @@ RELATIONS: dict[str, Relation] = {
             # looked up by the record's own values, as a batch joins them from a small table
             Column("want_priority", "string", ("impact", "urgency")),  # empty: the matrix has no such cell
             Column("category_declared", "boolean", ("category",)),  # null: the source declares none
+            Column("canonical", "string", ("category",)),  # the declared category it is or is a variant of; or empty
+            Column("needs_ci", "boolean", ("category",)),  # does not apply where the profile names no category
             Column("pair_declared", "boolean", ("category", "subcategory")),  # null: likewise
             Column("subcategory_required", "boolean"),
             Column("clock_skew", "int64"),  # seconds
         ),
         reads=frozenset(
-            {*_INCIDENT_ENUMS, *_INCIDENT_INSTANTS, "category", "subcategory", "close_code", "close_notes"}
+            {*_INCIDENT_ENUMS, *_INCIDENT_INSTANTS, "category", "subcategory", "ci", "close_code", "close_notes"}
         ),
         prepare=_prepare_incident,
     ),

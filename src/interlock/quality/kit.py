@@ -1,7 +1,8 @@
-"""The vocabulary that row checks are written in. Imports Ibis: for build, batch and tests, never for serving.
+"""The vocabulary that checks are written in. Imports Ibis: for build, batch and tests, never for serving.
 
-A check file has a docstring with the headings of ``HEADINGS``, ``EXAMPLES``, and one function under
-``@row_check`` over one Ibis relation, which returns the evidence as text: null when the record is fine.
+A check file has a docstring with the headings of ``HEADINGS``, ``EXAMPLES``, and one function. Under
+``@row_check`` it is over one Ibis relation and returns the evidence as text: null when the record is fine.
+Under ``@set_check`` it is over several relations and returns a table of ``record`` (its ref) and ``evidence``.
 
 Evidence is ``reason[,reason]: fact; fact``. Facts are true for ever: values and times (``@`` and epoch
 seconds, rendered by faces), never ages. A fact about a field begins with the field's name.
@@ -21,6 +22,7 @@ import ibis.expr.types as ir
 from interlock.quality.rowlevel import Effect, Severity
 
 CheckFunction = Callable[[ir.Table], ir.StringValue]
+SetFunction = Callable[..., ir.Table]
 
 HEADINGS = (
     "What it finds",
@@ -85,6 +87,76 @@ def row_check(
             needs_setting=needs_setting,
             applies=applies,
             itemised=itemised,
+            effects=effects or {},
+        )
+
+    return make
+
+
+@dataclass(frozen=True, slots=True)
+class SetCheck:
+    """A check on a record among others.
+
+    ``reads``: the relations the function takes, each with its key: the verdict on a record depends only on
+    rows with the same key, so the function over inputs that are cut to one key is the live form. ``joins``:
+    further relations it takes, which are never cut; rows of them are found by index. ``touched``: what is to
+    be judged again when a record changes: by kind, SQL that gives keys from the changed row (its columns are
+    bound by name). ``members``: the relation of ``reads`` whose rows under a key are the records that are
+    judged by it (column ``ref``); None when the key is the record's ref. Without ``key_local`` only a scan
+    runs the check. ``needs``: fields without which it could not run. ``fields``: those its evidence speaks of.
+    """
+
+    code: str
+    on: str
+    severity: Severity
+    effect: Effect
+    function: SetFunction
+    reads: Mapping[str, str]
+    joins: tuple[str, ...] = ()
+    touched: Mapping[str, str] = field(default_factory=dict)
+    members: str | None = None
+    key_local: bool = True
+    needs: tuple[str, ...] = ()
+    fields: tuple[str, ...] = ()
+    effects: Mapping[str, Effect] = field(default_factory=dict)
+
+    def __call__(self, relations: Mapping[str, ir.Table]) -> ir.Table:
+        """The findings over relations by name; one row a record and reason, see ``evidence.merged``."""
+        found = self.function(**{name: relations[name] for name in (*self.reads, *self.joins)})
+        return found.select("record", "evidence")
+
+
+def set_check(
+    code: str,
+    *,
+    on: str,
+    severity: Severity,
+    effect: Effect,
+    reads: Mapping[str, str],
+    fields: tuple[str, ...],
+    joins: tuple[str, ...] = (),
+    touched: Mapping[str, str] | None = None,
+    members: str | None = None,
+    key_local: bool = True,
+    needs: tuple[str, ...] = (),
+    effects: Mapping[str, Effect] | None = None,
+) -> Callable[[SetFunction], SetCheck]:
+    """Make a set check of a function; see ``SetCheck`` and ``row_check``."""
+
+    def make(function: SetFunction) -> SetCheck:
+        return SetCheck(
+            code=code,
+            on=on,
+            severity=severity,
+            effect=effect,
+            function=function,
+            reads=reads,
+            joins=joins,
+            touched=touched or {},
+            members=members,
+            key_local=key_local,
+            needs=needs,
+            fields=fields,
             effects=effects or {},
         )
 

@@ -8,67 +8,31 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Mapping
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
-from interlock.quality.columns import REQUIRABLE
+from interlock.quality.profile_ci import CiRules, RelationRules
 from interlock.quality.profile_errors import NotOneOf, Place, problem_of, read_yaml
+from interlock.quality.profile_words import Class, Matrix, Percent, Rows, Seconds, Section, Word
 from interlock.quality.rowlevel import Effect, shipped
-from interlock.records.ci import CLASSES, CiClass, Environment
 from interlock.records.problems import invalid
-from interlock.records.ticket import Level, Priority
 
 DEFAULT = Path(__file__).with_name("profile.yaml")
 UNCHECKED = "unchecked"
 """The pseudo code of the matrix for a record whose demanded checks could not run."""
-
-_UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
-
-
-def _seconds(value: Any) -> Any:
-    if isinstance(value, str) and (found := re.fullmatch(r"(\d{1,9}) ?([dhms])", value)):
-        return int(found[1]) * _UNITS[found[2]]
-    return value
-
-
-def _one_of(names: Iterable[str], what: str) -> AfterValidator:
-    allowed = tuple(names)
-
-    def check(value: str) -> str:
-        if value not in allowed:
-            raise NotOneOf(f"is not {what}", allowed)
-        return value
-
-    return AfterValidator(check)
 
 
 def _effects(value: Any) -> Any:
     return {"default": value} if isinstance(value, str) else value
 
 
-def _junk(value: str) -> str:
-    word = value.strip().casefold()
-    if not word or "|" in word or ";" in word:
-        raise ValueError("must have characters, and neither a bar nor a semicolon")
-    return word
-
-
-Seconds = Annotated[int, BeforeValidator(_seconds), Field(strict=True, ge=0, le=10**10)]
-Days = Annotated[int, Field(strict=True, ge=0, le=36_500)]
-AgeKey = Annotated[str, _one_of(("default", *CLASSES), "a class of CI")]
-Attribute = Annotated[str, _one_of(REQUIRABLE, "an attribute that can be required")]
 ToolKey = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+Role = Literal["cmdb", "monitoring", "asset", "itsm"]
 Effects = Annotated[dict[ToolKey, Effect], BeforeValidator(_effects)]
-Ages = dict[AgeKey, Seconds | None]
-Required = dict[CiClass, tuple[Attribute, ...]]
-Junk = tuple[Annotated[str, Field(strict=True), AfterValidator(_junk)], ...]
-Matrix = dict[Level, dict[Level, Priority]]
-Word = Annotated[str, Field(strict=True, min_length=1)]
 
 
 def _code(value: str) -> str:
@@ -82,31 +46,7 @@ def _known_code(value: str) -> str:
     return value
 
 
-class Section(BaseModel):
-    """A part of the profile. Unknown keys are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
 S = TypeVar("S", bound=Section)
-
-
-class CiOverride(Section):
-    """What differs for one environment or one source."""
-
-    max_age: Ages = {}
-    requires: Required = {}
-    junk: Junk | None = None
-    discovered_within_days: Days | None = None
-
-
-class CiRules(Section):
-    max_age: Ages
-    requires: Required
-    junk: Junk
-    discovered_within_days: Days
-    environments: dict[Environment, CiOverride] = {}
-    sources: dict[str, CiOverride] = {}
 
 
 class IncidentOverride(Section):
@@ -118,10 +58,37 @@ class IncidentOverride(Section):
     subcategory_required: Annotated[bool, Field(strict=True)] = False
 
 
+class OwnMatrix(Section):
+    """When one deviation from the matrix is a source's own matrix: of how many tickets, and what share."""
+
+    tickets: Annotated[int, Field(strict=True, ge=1)]
+    percent: Percent
+
+
 class IncidentRules(Section):
     priority: Matrix
+    matrix: OwnMatrix
     clock_skew_s: Seconds
+    needs_ci: tuple[Word, ...] = ()
+    classes: dict[Word, tuple[Class, ...]] = {}
+    repeat_within: Seconds = 86_400
     sources: dict[str, IncidentOverride] = {}
+
+
+class SourceOverride(Section):
+    """What differs for one source."""
+
+    clock_skew_s: Seconds | None = None
+    shrink_percent: Percent | None = None
+    shrink_rows: Rows | None = None
+    roles: tuple[Role, ...] = ()
+
+
+class SourceRules(Section):
+    clock_skew_s: Seconds
+    shrink_percent: Percent
+    shrink_rows: Rows
+    sources: dict[str, SourceOverride] = {}
 
 
 class Demands(Section):
@@ -133,7 +100,9 @@ class Profile(Section):
     """All settings of the checks and what their flags do. Immutable; changes make a new one."""
 
     ci: CiRules
+    relation: RelationRules
     incident: IncidentRules
+    source: SourceRules
     demands: Demands
     matrix: dict[Annotated[str, AfterValidator(_code)], Effects]
 
@@ -175,7 +144,7 @@ class Profile(Section):
         new = _checked(IncidentOverride, {**old.model_dump(mode="json"), **declared}, Place("taxonomy"))
         incident = self.incident.model_copy(update={"sources": {**self.incident.sources, source: new}})
         # made anew, not copied: a copy would keep the cached version
-        return Profile.model_construct(ci=self.ci, incident=incident, demands=self.demands, matrix=self.matrix)
+        return Profile.model_construct(**{**dict(self), "incident": incident})
 
     def verify_tools(self, names: Iterable[str]) -> None:
         """Raise Problem invalid-argument when the matrix names a tool that does not exist."""
@@ -188,7 +157,7 @@ class Profile(Section):
     def verify_sources(self, names: Iterable[str]) -> None:
         """Raise Problem invalid-argument when the profile sets something for a source that does not exist."""
         sources = tuple(names)
-        for section, rules in (("ci", self.ci), ("incident", self.incident)):
+        for section, rules in (("ci", self.ci), ("incident", self.incident), ("source", self.source)):
             for source in rules.sources:
                 if source not in sources:
                     raise Place("profile").problem((section, "sources", source), source, "is not a source", sources)

@@ -1,4 +1,4 @@
-"""The compiled row checks as the serving process reads them: plain JSON, no data engine."""
+"""The compiled checks as the serving process reads them: plain JSON, no data engine."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PATH = Path(__file__).with_name("rowlevel.json")
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What serving knows of one check; see ``kit.RowCheck`` for the meaning of the parts."""
+    """What serving knows of one check; see ``kit.RowCheck`` and ``kit.SetCheck`` for the meaning of the parts."""
 
     code: str
     kind: str
@@ -46,10 +46,28 @@ class Statement:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyedSet:
+    """A set check by key: what a changed record touches, who stands under a key, and what is found there.
+
+    ``sql`` binds ``:key`` and ``:now`` and gives ``record, evidence``, to be merged a record (see
+    ``evidence``); None when only a scan can run the check. ``tables``: the columns it uses, by table.
+    """
+
+    code: str
+    kind: str
+    sql: str | None
+    reads_now: bool
+    touched: Mapping[str, str]
+    members: str | None
+    tables: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
 class RowLevel:
     hash: str
     checks: Mapping[str, Check]
     kinds: Mapping[str, Statement]
+    sets: Mapping[str, KeyedSet]
 
 
 def digest(level: Mapping[str, Any]) -> str:
@@ -90,7 +108,19 @@ def read(text: str) -> RowLevel:
         kind: Statement(entry["sql"], tuple(entry["columns"]), tuple(checks[code] for code in entry["codes"]))
         for kind, entry in level["kinds"].items()
     }
-    return RowLevel(level["hash"], checks, kinds)
+    sets = {
+        code: KeyedSet(
+            code=code,
+            kind=entry["kind"],
+            sql=entry["sql"],
+            reads_now=entry["reads_now"],
+            touched=entry["touched"],
+            members=entry["members"],
+            tables={table: tuple(columns) for table, columns in entry["tables"].items()},
+        )
+        for code, entry in level["sets"].items()
+    }
+    return RowLevel(level["hash"], checks, kinds, sets)
 
 
 @lru_cache(maxsize=1)

@@ -66,7 +66,7 @@ def stored(kind: str, record: Mapping[str, Any], handle: str, source: str, obser
     more: list[str | None] = []
     if keyed := _KEYED.get(kind):
         keys = keys_of(record, ())
-        more = [keys.get(name) for name in keyed]
+        more = [_text(keys.get(name)) for name in keyed]
     ext = record.get("ext")
     return (
         str(record.get("ref") or f"{source}:{kind}:~{handle}"),

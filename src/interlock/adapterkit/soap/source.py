@@ -263,15 +263,7 @@ class SoapSource:
 
     def shape(self, kind: str, found: dict[str, Any]) -> dict[str, Any]:
         """A row as the mapping reads it. Pure; a product may do more."""
-        for name, each in self.soap(kind).split.items():
-            if name in found and each.by in found:
-                meant = each.into.get(str(found[each.by]))
-                for column in each.into.values():
-                    found[column] = found[name] if column == meant else ""
-        for name, made in self.soap(kind).made.items():
-            if made.of[0] in found:
-                found[name] = made.join.join(str(found[part]) for part in made.of if found.get(part))
-        return found
+        return shaped(self.soap(kind), found)
 
     # --- for products ------------------------------------------------------------------------------
 
@@ -358,3 +350,16 @@ class SoapSource:
         return Problem(
             Slug.UNSUPPORTED, f"{self.manifest.title} does not offer {what} here", layer="source", reached="no"
         )
+
+
+def shaped(soap: SoapKind, found: dict[str, Any]) -> dict[str, Any]:
+    """A row of the wire with the columns that the mapping's declaration splits and makes; changes ``found``."""
+    for name, each in soap.split.items():
+        if name in found and each.by in found:
+            meant = each.into.get(str(found[each.by]))
+            for column in each.into.values():
+                found[column] = found[name] if column == meant else ""
+    for name, made in soap.made.items():
+        if made.of[0] in found:
+            found[name] = made.join.join(str(found[part]) for part in made.of if found.get(part))
+    return found

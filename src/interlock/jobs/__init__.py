@@ -1,0 +1,1 @@
+"""Jobs: what runs by the clock, once at a time over all processes, and what became of it."""
