@@ -108,8 +108,6 @@ def test_killed_at_any_moment_it_can_be_done_again(tmp_path: Path) -> None:
             [sys.executable, "-c", _CHILD, str(folder), str(two)],
             stdout=subprocess.PIPE,
             env={"PYTHONPATH": ":".join(sys.path)},
-            stdout=subprocess.PIPE,
-            env={"PYTHONPATH": ":".join(sys.path)},
         )
         assert child.stdout is not None
         assert child.stdout.readline() == b"ready\n"
