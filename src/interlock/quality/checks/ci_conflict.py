@@ -99,7 +99,7 @@ def ci_conflict(same_as: ir.Table, stored_ci: ir.Table, junk: ir.Table, junk_key
     sure = same_as.filter(same_as.score >= SURE).select("ref", "other")
     one, two = _sides(stored_ci, "own"), _sides(stored_ci, "their")
     pair = sure.join(one, sure.ref == one.own_ref).join(two, [("other", "their_ref")])
-    said = {True: [], False: []}  # of keys, of words
+    said: dict[bool, list[ir.Table]] = {True: [], False: []}  # of keys, of words
     for name in COMPARED:
         own, their = pair[f"own_{name}_meant"], pair[f"their_{name}_meant"]
         said[name in KEYS].append(
