@@ -1,5 +1,7 @@
 """Writes while everything goes wrong. ``python -m benchmarks.faults --suite writes --n 500 [--json]``
 
+(``--suite harvest``: harvests that are killed, see ``fault_harvests``.)
+
 A real ``interlock serve`` against the mock ServiceNow over real sockets. The source commits and then says
 nothing, or 500, 502, 429; commits after the client gave up; is slow; drops connections before or after it
 committed. The gateway is killed (-9) in the middle and started again on the same state. A third of the
@@ -228,10 +230,34 @@ def rows(found: Findings, work: Sequence[Intent], verified: bool, kills: int, se
     ]
 
 
+def _writes(folder: Path, stack: ExitStack, options: argparse.Namespace) -> list[dict[str, Any]]:
+    began = time.monotonic()
+    run = Run(folder, stack, options.n or 500, options.seed, options.settle_s)
+    found, work, verified = asyncio.run(run())
+    problems = sum((intent.problems for intent in work), Counter[str]())
+    say(f"problems that agents were told: {dict(problems)}")
+    for name in ("duplicates", "lost", "false_applied", "false_not_applied", "unsettled", "unrecorded"):
+        for word in getattr(found, name)[:10]:
+            say(f"{name}: {word}")
+    return rows(found, work, verified, run.kills, time.monotonic() - began)
+
+
+def _harvests(folder: Path, stack: ExitStack, options: argparse.Namespace) -> list[dict[str, Any]]:
+    from benchmarks import fault_harvests
+
+    began = time.monotonic()
+    run = fault_harvests.HarvestRun(folder, stack, options.n or 50, options.seed)
+    run()
+    return fault_harvests.rows(run, time.monotonic() - began)
+
+
+SUITES = {"writes": _writes, "harvest": _harvests}
+
+
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.faults", description="Prove the way of a write.")
-    parser.add_argument("--suite", choices=["writes"], default="writes")
-    parser.add_argument("--n", type=int, default=500, help="writes")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.faults", description=__doc__)
+    parser.add_argument("--suite", choices=["writes", "harvest"], default="writes")
+    parser.add_argument("--n", type=int, help="writes (500), or kills of a harvest (50)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
         "--settle-s", type=float, default=SETTLE_S, help="the quiet period; too short (0) must show duplicates"
@@ -240,18 +266,10 @@ def main() -> int:
     parser.add_argument("--out", type=Path, help="also write the result there")
     parser.add_argument("--keep", type=Path, help="run in this folder and leave it")
     options = parser.parse_args()
-    began = time.monotonic()
     with ExitStack() as stack:
         folder = options.keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="interlock-faults-")))
         folder.mkdir(parents=True, exist_ok=True)
-        run = Run(folder, stack, options.n, options.seed, options.settle_s)
-        found, work, verified = asyncio.run(run())
-    result = rows(found, work, verified, run.kills, time.monotonic() - began)
-    problems = sum((intent.problems for intent in work), Counter[str]())
-    say(f"problems that agents were told: {dict(problems)}")
-    for name in ("duplicates", "lost", "false_applied", "false_not_applied", "unsettled", "unrecorded"):
-        for word in getattr(found, name)[:10]:
-            say(f"{name}: {word}")
+        result = SUITES[options.suite](folder, stack, options)
     if options.out is not None:
         options.out.write_text(json.dumps({"seed": options.seed, "rows": result}, indent=1) + "\n")
     if options.json:

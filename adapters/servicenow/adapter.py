@@ -36,6 +36,7 @@ from .inspecting import Inspecting
 from .ire import CiWrites
 from .journal import DATE, Journal
 from .plain_text import plain_text
+from .sweeping import Sweeping
 from .ticket_parts import TicketParts
 
 _READ = {
@@ -81,7 +82,7 @@ class ServiceNowAdapter(RestAdapter):
         super().__init__(product, session, settings, clock, retries, seed)
         self._one: dict[tuple[str, tuple[str, ...]], str] = {}  # parameters of a read by columns
         self._absent: set[tuple[str, str]] = set()  # class and column that stayed absent
-        self._dictionary = Dictionary(self)
+        self.dictionary = Dictionary(self)
         self._journal = Journal(self)
         self.entities = {mapping.spec.entity: kind for kind, mapping in product.mappings.items()}
         self._cis = CiWrites(self)
@@ -89,6 +90,7 @@ class ServiceNowAdapter(RestAdapter):
         self._changes = Changes(self)
         self._parts = TicketParts(self)
         self._approvals = Approvals(self)
+        self._sweeping = Sweeping(self)
         self._writers: Mapping[str, Callable[[NativeWrite], Awaitable[Written]]] = {
             "ci": self._cis.write,
             "relationship": self._cis.relate,
@@ -246,12 +248,13 @@ class ServiceNowAdapter(RestAdapter):
         """
         if plan.empty:
             return Page([])
-        await self._dictionary.know(kind, plan)
+        await self.dictionary.know(kind, plan)
         at = dict(cursor or {})
         wanted = max(1, min(limit, self._max))
         size, seen = wanted, 0
+        most: int | None = None
         warnings: tuple[str, ...] = ()
-        for _ in range(_EMPTY_PAGES):
+        for calls in range(1, _EMPTY_PAGES + 1):
             try:
                 rows, total = await self._rows_at(kind, plan, at, size)
             except Problem as problem:
@@ -262,11 +265,16 @@ class ServiceNowAdapter(RestAdapter):
                 warnings = ("The source could not finish a page and was asked for smaller ones.",)
                 continue
             seen += len(rows)
+            if not at:
+                most = total
             following = self._following(plan, at, size, rows, total)
             if rows or following is None:
-                return Page([self._seen(kind, row) for row in rows], following, seen, warnings)
+                return Page([self._seen(kind, row) for row in rows], following, seen, warnings, most, calls)
             at = following
         return Page([], at, seen, (*warnings, "Many rows in a row are hidden from our account; go on to see more."))
+
+    async def sweep(self, kind: str, plan: Plan, cursor: Any, limit: int) -> Page:
+        return await self._sweeping.page(kind, plan, cursor, limit)
 
     async def _rows_at(
         self, kind: str, plan: Plan, at: Mapping[str, Any], size: int
@@ -376,7 +384,7 @@ class ServiceNowAdapter(RestAdapter):
         if place is None or "." in place.column or spec.field.type not in ("word", "enum"):
             raise self.unsupported(f"a list of choices for {field}")
         element = place.column
-        chain = await self._dictionary.chain(self.spec(kind).entity)
+        chain = await self.dictionary.chain(self.spec(kind).entity)
         query = f"nameIN{','.join(chain)}^element={element}^ORDERBYsequence^ORDERBYvalue^ORDERBYsys_id"
         columns = ("name", "element", "value", "label", "dependent_value", "inactive", "language")
         rows = await self.list_rows("sys_choice", query, columns, 10_000)

@@ -19,7 +19,8 @@ from interlock.config.load import read_config
 from interlock.gateway import runtime as module
 from interlock.gateway import taxonomies
 from interlock.gateway.runtime import Runtime, open_runtime
-from interlock.governance.ledger import verify
+from interlock.governance.ledger import Entry, Ledger, Payload, verify
+from interlock.governance.ledger.read import export
 from interlock.principals.models import Agent
 from interlock.records.problems import Problem
 from interlock.state.errors import StateError
@@ -228,3 +229,23 @@ async def test_hosts_that_are_ours(tmp_path: Path) -> None:
     async with open_runtime(config, silent_telemetry(SystemClock())) as runtime:
         assert all(map(runtime.knows_host, ["localhost:80", "127.0.0.1", "10.0.0.5:8080", "gw.example.com"]))
         assert not any(map(runtime.knows_host, ["evil.example", "localhost.evil", "gw.example.com.evil:80"]))
+
+
+async def test_payloads_past_their_time_are_erased_and_younger_ones_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = SystemClock()
+    ledger = Ledger(tmp_path / "state", clock)
+    for days in (40, 20):
+        entry = Entry("call", f"c{days}", clock.now() - days * 86_400, "bot", "incident_get")
+        await ledger.append(entry, Payload({"ref": f"snow:incident:{days}"}))
+    await ledger.close()
+    monkeypatch.setattr(module, "_ERASE_FIRST_S", 0.0)
+    config = read_config({"state": "state", "storage": {"payloads_days": 30}}, tmp_path)
+    async with open_runtime(config, silent_telemetry(clock)) as runtime:
+        before = runtime.ledger.counts.entries
+        while runtime.ledger.counts.entries == before:  # noqa: ASYNC110 - a thread counts them
+            await asyncio.sleep(0.005)
+    payloads = {entry["call"]: entry["arguments"] for entry in export(tmp_path / "state", payloads=True)}
+    assert (payloads["c40"], payloads["c20"]) == (None, {"ref": "snow:incident:20"})
+    assert verify(tmp_path / "state").erased == 1

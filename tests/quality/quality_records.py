@@ -96,6 +96,7 @@ def odd_cis(count: int, seed: int) -> list[dict[str, Any]]:
         record: dict[str, Any] = {
             "ref": f"{chance.choice(['snow', 'other'])}:ci:{index}",
             "cls": chance.choice(["server", "service", "computer", "other", "unmapped", None]),
+            "native_class": chance.choice(["srv'", None, *ODD]),
             "status": chance.choice(["live", "retired", "in_stock", "unmapped", None]),
             "operational_status": chance.choice(["operational", "retired", "standby", "unmapped", None]),
             "last_seen_at": _instant(chance),

@@ -28,7 +28,8 @@ def whole(table: str, row: Mapping[str, Any]) -> dict[str, Any]:
         given = {"source": source, "handle": key.removeprefix("~"), "known": f"|{'|'.join(FIELDS[kind])}|"} | given
         given["handle_ref"] = f"{given['source']}:{kind}:~{given['handle']}"
     else:
-        given = dict.fromkeys(KEYS[table], "") | given
+        texts = {column.name for column in ALL[table] if column.type == "string"}
+        given = {name: "" for name in KEYS[table] if name in texts} | given
     names = [column.name for column in ALL[table]]
     assert not set(given) - set(names), f"{table} has no {set(given) - set(names)}"
     return {name: given.get(name) for name in names}
@@ -79,8 +80,10 @@ def keys(connection: sqlite3.Connection, check: KeyedSet, kind: str, row: Mappin
 
 
 def judged(connection: sqlite3.Connection, check: KeyedSet, ref: str, now: int) -> str | None:
-    """What a check says of one record by the indexed path."""
-    row = row_of(connection, f"stored_{check.kind}", ref)
+    """What a check says of one record by the indexed path. A source stands under its name."""
+    row = (
+        {"source": ref.partition(":")[0]} if check.kind == "source" else row_of(connection, f"stored_{check.kind}", ref)
+    )
     if row is None:
         return None
     assert check.sql is not None

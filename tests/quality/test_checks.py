@@ -74,7 +74,7 @@ def on_duckdb(duck: Any, kind: str, rows: list[tuple[Any, ...]]) -> list[dict[st
 
 def test_there_are_the_row_checks() -> None:
     assert set(CHECKS) == {
-        *("CI-MISS-REQ", "CI-PLACEHOLDER", "CI-STALE", "CI-STATUS-CONTRA"),
+        *("CI-CLASS", "CI-MISS-REC", "CI-MISS-REQ", "CI-PLACEHOLDER", "CI-STALE", "CI-STATUS-CONTRA"),
         *("TKT-CAT-CANON", "TKT-CAT-UNKNOWN", "TKT-NO-CI", "TKT-CLOSE", "TKT-PRIO", "TKT-SUBCAT", "TKT-TIME"),
     }
 
@@ -109,6 +109,8 @@ def test_odd_records_are_judged_alike_live_and_in_a_batch(duck: Any, kind: str, 
     profile = Profile.default().merge(
         {
             "ci": {
+                "recommends": {"server": ["location", "mac"]},
+                "class_os": {"computer": ["0", "x"], "srv'": ["x"]},
                 "requires": {"server": ["serial", "os", "owner", "environment"], "other": ["name", "mac"]},
                 "sources": {"other": {"max_age": {"default": "30d", "service": "1h"}}},
             },

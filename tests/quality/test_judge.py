@@ -80,7 +80,7 @@ def test_staleness(judge: Judge, changes: dict[str, Any], found: str | None) -> 
         ({}, set()),
         ({"last_seen_at": ...}, {"CI-STALE", "CI-STATUS-CONTRA"}),
         ({"last_seen_at": "broken"}, {"CI-STALE", "CI-STATUS-CONTRA"}),
-        ({"cls": "unmapped"}, {"CI-STALE", "CI-MISS-REQ"}),
+        ({"cls": "unmapped"}, {"CI-STALE", "CI-MISS-REQ", "CI-MISS-REC", "CI-CLASS"}),
         ({"status": "unmapped"}, {"CI-STATUS-CONTRA"}),
         ({"operational_status": ...}, {"CI-STATUS-CONTRA"}),
         ({"os": ...}, {"CI-MISS-REQ"}),  # required of servers, and not readable
@@ -251,6 +251,15 @@ EFFECTS = {
     "CI-DUP-IN": "refuse",
     "CI-ORPHAN": "hold",
     "REL-DANGLING": "hold",
+    "TKT-CI-CLASS": "hold",
+    "TKT-REOPEN-DUP": "allow",
+    "TKT-LABEL": "allow",
+    "TKT-MATRIX": "allow",
+    "SRC-LATE": "refuse",
+    "SRC-SCHEMA": "refuse",
+    "SRC-CLOCK": "hold",
+    "CI-CLASS": "allow",
+    "CI-MISS-REC": "allow",
 }
 
 

@@ -150,7 +150,7 @@ def test_the_version_is_the_content(tmp_path: Path) -> None:
         ("ci:\n  max_age:\n    server: true\n", "ci.max_age.server", 3, "valid integer", None),
         ("ci:\n  max_age:\n    server: -1\n", "ci.max_age.server", 3, "greater than or equal to 0", None),
         ("ci:\n  requires:\n    server: [sreial]\n", "ci.requires.server.0", 3, "required", "serial?"),
-        ("ci:\n  requires:\n    sever: [serial]\n", "ci.requires.sever", 3, "not one of", "server?"),
+        ("ci:\n  requires:\n    sever: [serial]\n", "ci.requires.sever", 3, "is not a class", "server?"),
         ("ci:\n  junk: ['a|b']\n", "ci.junk.0", 2, "neither a bar", None),
         ("ci:\n  junk: [0]\n", "ci.junk.0", 2, "valid string", None),
         (

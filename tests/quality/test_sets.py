@@ -28,6 +28,21 @@ def _tables(example: dict[str, Any]) -> dict[str, Any]:
     return {name: rows for name, rows in example.items() if name not in ("finds", "now")}
 
 
+def _refs(check: SetCheck, example: dict[str, Any]) -> set[str]:
+    """What an example shows to a check: records, or the kinds and the clock of its sources."""
+    if check.on != "source":
+        return {
+            row["ref"]
+            for table in (f"stored_{check.on}", *check.reads)
+            for row in example.get(table, ())
+            if "ref" in row
+        }
+    told = [row for table in ("source_state", "schema_history", "priority_cell") for row in example.get(table, ())]
+    return {f"{row['source']}:source:{row.get('kind', 'matrix/low/low')}" for row in told} | {
+        f"{row['source']}:source:clock" for row in told
+    }
+
+
 @pytest.mark.parametrize(("code", "index"), EXAMPLES)
 def test_an_example_finds_what_it_says_in_a_batch(code: str, index: int) -> None:
     check, module = CHECKS[code]
@@ -43,7 +58,7 @@ def test_an_example_finds_the_same_record_by_record(code: str, index: int) -> No
     example = CHECKS[code][1].EXAMPLES[index]
     check = shipped().sets[code]
     lite = on_sqlite(_tables(example))
-    refs = [row["ref"] for row in example.get(f"stored_{check.kind}", ())]
+    refs = _refs(CHECKS[code][0], example)
     found = {ref: judged(lite, check, ref, example.get("now", NOW)) for ref in refs}
     assert {ref: evidence for ref, evidence in found.items() if evidence} == example["finds"]
 
@@ -53,7 +68,7 @@ def test_every_check_shows_what_it_finds_and_what_it_lets_be(code: str) -> None:
     check, module = CHECKS[code]
     finds = [example["finds"] for example in module.EXAMPLES]
     assert any(finds)
-    refs = {row["ref"] for example in module.EXAMPLES for row in example.get(f"stored_{check.on}", ())}
+    refs = {ref for example in module.EXAMPLES for ref in _refs(check, example)}
     assert refs - {ref for found in finds for ref in found}
 
 

@@ -53,12 +53,18 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Native rows and where to go on; ``cursor`` None is the end. ``seen`` rows were read to find them."""
+    """Native rows and where to go on; ``cursor`` None is the end. ``seen`` rows were read to find them.
+
+    ``total``: with the first page, how many rows there are in all, where the source tells it. ``calls``: so many
+    calls it took.
+    """
 
     rows: list[Native]
     cursor: Any = None
     seen: int = 0
     warnings: tuple[str, ...] = ()
+    total: int | None = None
+    calls: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from interlock.adapterkit.inspection import OffersInspection
+from interlock.adapterkit.native import Page, Plan
 
 SlaStage = Literal["in_progress", "paused", "completed", "cancelled", "breached"]
 ApprovalState = Literal["requested", "approved", "rejected", "cancelled", "not_required"]
@@ -137,6 +138,14 @@ class OffersCatalog(Protocol):
 class OffersOrderItems(Protocol):
     async def order_items(self, handle: str) -> list[OrderItem]:
         """The lines of an order, by the handle of its request."""
+
+
+@runtime_checkable
+class OffersSweep(Protocol):
+    """An adapter whose pages lack what single reads have: it knows how to fill many rows at once."""
+
+    async def sweep(self, kind: str, plan: Plan, cursor: Any, limit: int) -> Page:
+        """As ``page``, of a pass through all rows: each row as whole as a single read of it would be."""
 
 
 OFFERS: dict[str, type[Any]] = {

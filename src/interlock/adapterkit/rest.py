@@ -108,8 +108,9 @@ class RestAdapter:
             asked = f"{asked}&{plan.order_native}" if asked else str(plan.order_native)
         found, answer = await self.ask(self.path(kind), asked)
         rows = self.rows(found)
-        following = self._paging.following(cursor, limit, rows, found, self.total(answer, found))
-        return Page(rows, following, len(rows))
+        total = self.total(answer, found)
+        following = self._paging.following(cursor, limit, rows, found, total)
+        return Page(rows, following, len(rows), total=total)
 
     async def notes(self, kind: str, handle: str, cursor: Any, limit: int) -> tuple[list[NativeNote], Any]:
         raise self.unsupported("a journal")

@@ -8,6 +8,8 @@ never followed: one to another host is a lost login, not an answer.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from typing import Any, Literal
 from urllib.parse import quote, urlencode, urljoin, urlsplit
 
@@ -42,6 +44,21 @@ class Session:
         self._proven: dict[str, str] = {}
         host = urlsplit(self.base_url)
         self._origin = (host.scheme, host.netloc.lower())
+        self._dated: tuple[Mapping[str, str], float] | None = None
+
+    @property
+    def skew_s(self) -> float | None:
+        """By how many seconds the source's clock was ahead of ours at its last answer; None when it never told.
+
+        Its ``Date`` has whole seconds, so less than two say nothing.
+        """
+        if self._dated is None:
+            return None
+        try:
+            told = parsedate_to_datetime(self._dated[0].get("date") or "")
+        except ValueError:
+            return None
+        return round(told.replace(tzinfo=told.tzinfo or UTC).timestamp() - self._dated[1], 1)
 
     async def request(
         self,
@@ -97,7 +114,9 @@ class Session:
         if proof is not self._proof:
             self._proof, self._proven = proof, {**self._headers, **proof}
         complete = {**self._proven, **headers} if headers else self._proven
-        return await self.transport.send(Call(method, url, complete, content, timeout_s, not_after))
+        answer = await self.transport.send(Call(method, url, complete, content, timeout_s, not_after))
+        self._dated = (answer.headers, self.clock.now())
+        return answer
 
     async def _renew(self, stale: Mapping[str, str] | None) -> Mapping[str, str]:
         try:

@@ -8,7 +8,23 @@ import typer
 from rich.console import Console
 
 from interlock import __version__
-from interlock.cli import adapters, agents, approvals, calls, checks, connect, contracts, demo, ledger, people, serve
+from interlock.cli import (
+    adapters,
+    agents,
+    approvals,
+    calls,
+    checks,
+    connect,
+    contracts,
+    demo,
+    harvest,
+    jobs,
+    ledger,
+    people,
+    serve,
+    storage,
+    worker,
+)
 from interlock.cli import sources as source_commands
 from interlock.records.problems import Problem
 
@@ -21,7 +37,10 @@ app = typer.Typer(
 )
 
 app.command("serve")(serve.serve)
+app.command("worker")(worker.worker)
+app.command("storage")(storage.storage)
 app.command("demo")(demo.demo)
+app.command("harvest")(harvest.harvest)
 app.command("call")(calls.call)
 app.command("tools")(calls.tools)
 app.command("connect")(connect.connect)
@@ -32,6 +51,7 @@ app.add_typer(checks.app, name="checks")
 app.add_typer(agents.app, name="agents")
 app.add_typer(people.app, name="people")
 app.add_typer(approvals.app, name="approvals")
+app.add_typer(jobs.app, name="jobs")
 app.add_typer(ledger.app, name="ledger")
 
 

@@ -9,6 +9,7 @@ import socket
 import sys
 from collections.abc import Coroutine
 from contextlib import nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -51,10 +52,10 @@ def serve(
         update={name: value for name, value in (("host", host), ("port", port)) if value is not None}
     )
     found = found.model_copy(update={"listen": listen})
-    _run(_stdio(found) if stdio else _http(found))
+    run(_stdio(found) if stdio else _http(found, config.absolute()))
 
 
-def _run(work: Coroutine[Any, Any, None]) -> None:
+def run(work: Coroutine[Any, Any, None]) -> None:
     """Run on uvloop where there is one: a call costs a tenth less than on asyncio's own loop, a lone one a fifth."""
     try:
         import uvloop
@@ -64,7 +65,7 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
         uvloop.run(work)
 
 
-def _telemetry(clock: Clock) -> Telemetry:
+def stderr_telemetry(clock: Clock) -> Telemetry:
     """Structured log lines on stderr, the libraries' too, and a registry of metrics."""
     import logging
 
@@ -88,7 +89,7 @@ async def _stdio(config: Config) -> None:
     if not key:
         raise Problem(Slug.UNAUTHENTICATED, _NO_KEY, next_step="`interlock agents token ID` gives one.")
     clock = SystemClock()
-    async with open_runtime(config, _telemetry(clock)) as runtime:
+    async with open_runtime(config, stderr_telemetry(clock)) as runtime:
         authorization = f"Bearer {key}"
         identity.agent(runtime.principals, authorization)  # a wrong key is told before anything is served
         await serve_stdio(gateway_tools(runtime), lambda: identity.agent(runtime.principals, authorization))
@@ -108,16 +109,17 @@ def _listening(listen: Listen) -> socket.socket:
         ) from None
 
 
-async def _http(config: Config) -> None:
+async def _http(config: Config, path: Path) -> None:
     import uvicorn
 
     from interlock.clock import SystemClock
     from interlock.faces.app import build_app
     from interlock.faces.lean import LeanProtocol
     from interlock.gateway.runtime import open_runtime
+    from interlock.jobs.beside import worker_beside
 
     clock = SystemClock()
-    telemetry = _telemetry(clock)
+    telemetry = stderr_telemetry(clock)
     async with open_runtime(config, telemetry) as runtime:
         options = uvicorn.Config(
             build_app(runtime),
@@ -144,4 +146,6 @@ async def _http(config: Config) -> None:
             port = server.servers[0].sockets[0].getsockname()[1]
             telemetry.log.info("ready", url=f"http://{config.listen.host}:{port}", sources=sorted(runtime.sources))
             telemetry.log.flush()
+            async with worker_beside(config, path, telemetry.log):
+                await task
         await task

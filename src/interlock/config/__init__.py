@@ -9,6 +9,7 @@ from interlock.config.model import (
     Bearer,
     Cache,
     Config,
+    Harvest,
     LedgerConfig,
     Limits,
     Listen,
@@ -16,7 +17,9 @@ from interlock.config.model import (
     Quality,
     SourceConfig,
 )
+from interlock.config.schedule import Schedule, SourceSchedule
 from interlock.config.secrets import secrets_in
+from interlock.config.storage import Kept, Storage
 
 __all__ = [
     "ApiKey",
@@ -26,12 +29,17 @@ __all__ = [
     "Cache",
     "Config",
     "ConfigError",
+    "Harvest",
+    "Kept",
     "LedgerConfig",
     "Limits",
     "Listen",
     "OAuth2",
     "Quality",
+    "Schedule",
     "SourceConfig",
+    "SourceSchedule",
+    "Storage",
     "adapter_folders",
     "available_adapters",
     "load_config",

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
     AnyHttpUrl,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     StringConstraints,
     ValidationInfo,
@@ -23,7 +19,10 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from interlock.config import secrets
+from interlock.config.schedule import Schedule, SourceSchedule, TimeZone
 from interlock.config.secrets import Secret, secrets_in
+from interlock.config.section import Section
+from interlock.config.storage import Storage
 from interlock.records.kinds import MODELS
 
 
@@ -48,23 +47,6 @@ def _http_address(value: str) -> str:
 Address = Annotated[str, AfterValidator(_http_address)]
 Settings = Annotated[dict[str, Any], BeforeValidator(secrets.resolve_tree)]
 SourceName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
-
-
-class Section(BaseModel):
-    """A part of the configuration. A key it does not know is an error that names the nearest one it does."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _known_keys(cls, data: Any) -> Any:
-        if isinstance(data, Mapping):
-            for key in data:
-                if key not in cls.model_fields:
-                    near = get_close_matches(str(key), cls.model_fields, n=1)
-                    hint = f"did you mean {near[0]}?" if near else f"keys are {', '.join(cls.model_fields)}"
-                    raise PydanticCustomError("unknown_key", "is not a key; {hint}", {"hint": hint, "key": str(key)})
-        return data
 
 
 class Basic(Section):
@@ -166,6 +148,34 @@ class Cache(Section):
         return value
 
 
+class Harvest(Section):
+    """How everything of a source is read into snapshots: in a budget of calls of its own, beside the agents'.
+
+    Without ``per_second`` and ``per_hour`` it is a fifth, and half, of what ``limits`` allows. ``overlap_s``:
+    how far before the last change already seen the next incremental harvest begins. Every ``sweep_every``-th
+    harvest of a kind looks for deletions. A harvest that lost more than ``shrink_percent`` of the rows, and
+    more than ``shrink_rows`` of them, is set aside.
+    """
+
+    per_second: float | None = Field(default=None, gt=0, le=100_000)
+    per_hour: int | None = Field(default=None, ge=1, le=1_000_000)
+    page: int = Field(default=1000, ge=1, le=100_000)
+    kinds: tuple[str, ...] = ()
+    overlap_s: float = Field(default=600, ge=0, le=604_800)
+    checkpoint_s: float = Field(default=30, ge=0, le=3600)
+    sweep_every: int = Field(default=24, ge=1, le=10_000)
+    shrink_percent: float = Field(default=20, ge=0, le=100)
+    shrink_rows: int = Field(default=50, ge=0)
+
+    @field_validator("kinds")
+    @classmethod
+    def _known_kinds(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for kind in value:
+            if kind not in MODELS:
+                raise ValueError(f"{kind!r} is not a kind; kinds are {', '.join(MODELS)}")
+        return value
+
+
 class SourceConfig(Section):
     """One configured backend instance."""
 
@@ -178,28 +188,17 @@ class SourceConfig(Section):
     ca_file: FilePath | None = None
     client_cert: FilePath | None = None
     client_key: FilePath | None = None
-    time_zone: str = "UTC"
+    time_zone: TimeZone = "UTC"
     timeout_s: float = Field(default=20, gt=0, le=600)
     limits: Limits = Limits()
     cache: Cache = Cache()
+    harvest: Harvest = Harvest()
     scan_limit: int = Field(default=2000, ge=1, le=1_000_000)
     overlays: FilePath | None = None
     mapping: dict[str, Any] = {}
     settings: Settings = {}
+    schedule: SourceSchedule = SourceSchedule()
     settle_s: float | None = Field(default=None, ge=0, le=86_400)
-
-    @field_validator("time_zone")
-    @classmethod
-    def _zone(cls, value: str) -> str:
-        from zoneinfo import ZoneInfo, available_timezones
-
-        try:
-            ZoneInfo(value)
-        except (ValueError, OSError, KeyError):
-            near = get_close_matches(value, available_timezones(), n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise ValueError(f"{value!r} is not a time zone of the IANA database{hint}") from None
-        return value
 
     @model_validator(mode="after")
     def _literal_secrets(self) -> Self:
@@ -256,6 +255,8 @@ class Config(Section):
     quality: Quality = Quality()
     search: SearchConfig = SearchConfig()
     ledger: LedgerConfig = LedgerConfig()
+    schedule: Schedule = Schedule()
+    storage: Storage = Storage()
     adapters: tuple[FilePath, ...] = ()
 
     @field_validator("as_of")

@@ -53,6 +53,7 @@ from interlock.tools.contracts import VERSION as CONTRACT
 
 _ACTS_S = 1.0  # how soon an administrative act of another process is in the ledger
 _GAUGES_S = 5.0
+_ERASE_FIRST_S, _ERASE_S = 60.0, 86_400.0  # when payloads that are past their time are erased
 _CURSOR_KEY_BYTES = 32
 
 
@@ -169,6 +170,8 @@ async def open_runtime(
         tasks.append(asyncio.create_task(quality.run()))
         if settle:
             tasks.append(asyncio.create_task(settling.run()))
+        if config.storage.payloads_days is not None:
+            tasks.append(asyncio.create_task(_erase(ledger, clock, config.storage.payloads_days)))
         stack.push_async_callback(_stopped, tasks, ledger, clock)
         yield runtime
 
@@ -187,6 +190,15 @@ async def _record_acts(store: PrincipalStore, ledger: Ledger) -> None:
         with suppress(Problem):
             await record_acts(store, ledger)
         await asyncio.sleep(_ACTS_S)
+
+
+async def _erase(ledger: Ledger, clock: Clock, days: float) -> None:
+    """Payloads that are past their time are erased once a day. The ledger has one writer, so no job can do it."""
+    await asyncio.sleep(_ERASE_FIRST_S)
+    while True:
+        with suppress(Problem):
+            await ledger.erase_before(clock.now() - days * 86_400, by="interlock")
+        await asyncio.sleep(_ERASE_S)
 
 
 async def _measure(runtime: Runtime) -> None:

@@ -40,10 +40,12 @@ class Job:
         digest = blake2b(f"{self.name} {firing:.0f}".encode(), digest_size=8).digest()
         return int.from_bytes(digest) / 2**64 * self.jitter_s
 
-    def next_start(self, after: float) -> float | None:
-        """When the first firing later than ``after`` is to start, put off by jitter and windows."""
+    def next_start(self, after: float, now: float = 0.0) -> float | None:
+        """When the first firing later than ``after`` is to start: put off by jitter and windows, not before ``now``."""
         firing = min((cron.after(after) for cron in self.schedule), default=None)
-        return None if firing is None else first_outside(firing + self.jitter(firing), self.quiet + self.maintenance)
+        if firing is None:
+            return None
+        return first_outside(max(now, firing + self.jitter(firing)), self.quiet + self.maintenance)
 
     def latest(self, now: float, since: float) -> float | None:
         """The last firing later than ``since`` that should have started, jitter included, by ``now``."""

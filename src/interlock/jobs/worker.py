@@ -24,6 +24,20 @@ END_S = 10.0
 _LINE = 2000
 
 
+def minutely(work: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+    """For ``between``: the same, but at most once a minute."""
+    again = 0.0
+
+    async def between() -> None:
+        nonlocal again
+        now = asyncio.get_running_loop().time()
+        if now >= again:
+            again = now + 60.0
+            await work()
+
+    return between
+
+
 @dataclass(slots=True)
 class _Going:
     """A process and what it has said last."""
@@ -36,7 +50,7 @@ class Worker:
     """Runs jobs. Several workers, in any number of processes, share the work through ``jobs``.
 
     ``program``: the module whose command line a job's arguments are meant for. ``parallel``: most jobs at a time.
-    ``between`` is called after every look, when nothing else is being started.
+    ``between`` is called after every look.
     """
 
     def __init__(
@@ -73,8 +87,8 @@ class Worker:
         while not self._stop.is_set():
             try:
                 await self._look()
-            except Problem as problem:  # a busy or full disk: the next look may find it well again
-                self._log.error("jobs.look", error=problem.detail)
+            except (Problem, OSError) as problem:  # a busy or full disk: the next look may find it well again
+                self._log.error("jobs.look", error=str(problem))
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), TICK_S)
         await self._ended()

@@ -33,7 +33,7 @@ ALLOWED = frozenset(
         *("UnboundTable", "Field", "Literal", "Cast"),
         *("Equals", "NotEquals", "Less", "LessEqual", "Greater", "GreaterEqual", "And", "Or", "Not"),
         *("IsNull", "NotNull", "NullIf", "Coalesce", "InValues", "IfElse"),
-        *("Add", "Subtract", "StringConcat", "StringContains", "StringReplace"),
+        *("Add", "Subtract", "Multiply", "StringConcat", "StringContains", "StringReplace"),
         # relations, for set checks
         *("Project", "Filter", "Union", "JoinChain", "JoinLink", "JoinReference", "JoinTable", "Aggregate"),
         *("CountStar", "Min", "Max"),
@@ -134,7 +134,7 @@ def _entry(module: ModuleType) -> dict[str, Any]:
 def _agreed(check: RowCheck | SetCheck, expression: ir.Expr, unknown: set[str]) -> None:
     if bad := refused(expression):
         raise ValueError(f"{check.code} uses operations that engines do not agree on: {', '.join(bad)}")
-    unknown |= set(check.needs) - set(FIELDS[check.on])
+    unknown |= set(check.needs) - set(FIELDS.get(check.on, ()))
     if unknown:
         raise ValueError(f"{check.code} needs what {check.on} does not have: {', '.join(sorted(unknown))}")
 
@@ -160,7 +160,7 @@ def _row_entry(check: RowCheck) -> dict[str, Any]:
 
 
 def _set_entry(check: SetCheck) -> dict[str, Any]:
-    _agreed(check, setsql.expression(check, 0), set(check.fields) - set(FIELDS[check.on]))
+    _agreed(check, setsql.expression(check, 0), set(check.fields) - set(FIELDS.get(check.on, ())))
     return {
         "needs_listed": None,
         "needs_setting": None,

@@ -139,6 +139,8 @@ def _prepare_ci(record: Mapping[str, Any]) -> Prepared:
     return (
         f"|{'|'.join(record)}|",
         cls or "",
+        _word(get("native_class")),
+        (get("os") or "").strip(),
         status or "",
         operation or "",
         seen_at,
@@ -183,6 +185,8 @@ RELATIONS: dict[str, Relation] = {
         record=(
             KNOWN,
             Column("cls", "string", ("cls",)),
+            Column("native_class", "string", ("native_class",)),
+            Column("os", "string", ("os",)),
             Column("status", "string", ("status",)),
             Column("operational_status", "string", ("operational_status",)),
             Column("seen_at", "int64", ("last_seen_at",)),
@@ -191,13 +195,15 @@ RELATIONS: dict[str, Relation] = {
         settings=(
             Column("max_age", "int64"),  # seconds; null: the class is not discoverable
             Column("requires", "string"),  # bar list of fields
+            Column("recommends", "string"),  # bar list of fields
             Column("discovered_within", "int64"),  # seconds
             # looked up by the record's own values (see attributes)
             Column("empty", "string", REQUIRABLE),  # bar list of fields
             Column("placeholders", "string", REQUIRABLE),  # bar list of fields
             Column("placeholder_facts", "string", REQUIRABLE),  # "serial N/A; os unknown"
+            Column("os_fits", "boolean", ("cls", "native_class", "os")),  # null: the class says nothing of it
         ),
-        reads=frozenset({"cls", "status", "operational_status", *_CI_INSTANTS, *REQUIRABLE}),
+        reads=frozenset({"cls", "native_class", "status", "operational_status", *_CI_INSTANTS, *REQUIRABLE}),
         prepare=_prepare_ci,
     ),
     "incident": Relation(

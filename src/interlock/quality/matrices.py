@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from interlock.quality.judge import Flag
-from interlock.quality.profile import Matrix, Profile
+from interlock.quality.profile import Profile
 from interlock.quality.profile_edit import put, write
 from interlock.quality.profile_errors import read_yaml
+from interlock.quality.profile_words import Matrix
 from interlock.records.problems import Problem, Slug, invalid
 from interlock.records.ticket import Level
 

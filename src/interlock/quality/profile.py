@@ -8,69 +8,31 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterable, Mapping
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
-from interlock.quality.columns import REQUIRABLE
+from interlock.quality.profile_ci import CiRules, RelationRules
 from interlock.quality.profile_errors import NotOneOf, Place, problem_of, read_yaml
+from interlock.quality.profile_words import Class, Matrix, Percent, Rows, Seconds, Section, Word
 from interlock.quality.rowlevel import Effect, shipped
-from interlock.records.ci import CLASSES, CiClass, Environment
 from interlock.records.problems import invalid
-from interlock.records.ticket import Level, Priority
 
 DEFAULT = Path(__file__).with_name("profile.yaml")
 UNCHECKED = "unchecked"
 """The pseudo code of the matrix for a record whose demanded checks could not run."""
-
-_UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
-
-
-def _seconds(value: Any) -> Any:
-    if isinstance(value, str) and (found := re.fullmatch(r"(\d{1,9}) ?([dhms])", value)):
-        return int(found[1]) * _UNITS[found[2]]
-    return value
-
-
-def _one_of(names: Iterable[str], what: str) -> AfterValidator:
-    allowed = tuple(names)
-
-    def check(value: str) -> str:
-        if value not in allowed:
-            raise NotOneOf(f"is not {what}", allowed)
-        return value
-
-    return AfterValidator(check)
 
 
 def _effects(value: Any) -> Any:
     return {"default": value} if isinstance(value, str) else value
 
 
-def _junk(value: str) -> str:
-    word = value.strip().casefold()
-    if not word or "|" in word or ";" in word:
-        raise ValueError("must have characters, and neither a bar nor a semicolon")
-    return word
-
-
-Seconds = Annotated[int, BeforeValidator(_seconds), Field(strict=True, ge=0, le=10**10)]
-Percent = Annotated[int, Field(strict=True, ge=0, le=100)]
-Rows = Annotated[int, Field(strict=True, ge=0)]
-Days = Annotated[int, Field(strict=True, ge=0, le=36_500)]
-AgeKey = Annotated[str, _one_of(("default", *CLASSES), "a class of CI")]
-Attribute = Annotated[str, _one_of(REQUIRABLE, "an attribute that can be required")]
 ToolKey = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+Role = Literal["cmdb", "monitoring", "asset", "itsm"]
 Effects = Annotated[dict[ToolKey, Effect], BeforeValidator(_effects)]
-Ages = dict[AgeKey, Seconds | None]
-Required = dict[CiClass, tuple[Attribute, ...]]
-Junk = tuple[Annotated[str, Field(strict=True), AfterValidator(_junk)], ...]
-Matrix = dict[Level, dict[Level, Priority]]
-Word = Annotated[str, Field(strict=True, min_length=1)]
 
 
 def _code(value: str) -> str:
@@ -84,31 +46,7 @@ def _known_code(value: str) -> str:
     return value
 
 
-class Section(BaseModel):
-    """A part of the profile. Unknown keys are errors."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
 S = TypeVar("S", bound=Section)
-
-
-class CiOverride(Section):
-    """What differs for one environment or one source."""
-
-    max_age: Ages = {}
-    requires: Required = {}
-    junk: Junk | None = None
-    discovered_within_days: Days | None = None
-
-
-class CiRules(Section):
-    max_age: Ages
-    requires: Required
-    junk: Junk
-    discovered_within_days: Days
-    environments: dict[Environment, CiOverride] = {}
-    sources: dict[str, CiOverride] = {}
 
 
 class IncidentOverride(Section):
@@ -132,7 +70,7 @@ class IncidentRules(Section):
     matrix: OwnMatrix
     clock_skew_s: Seconds
     needs_ci: tuple[Word, ...] = ()
-    classes: dict[Word, tuple[CiClass, ...]] = {}
+    classes: dict[Word, tuple[Class, ...]] = {}
     repeat_within: Seconds = 86_400
     sources: dict[str, IncidentOverride] = {}
 
@@ -143,6 +81,7 @@ class SourceOverride(Section):
     clock_skew_s: Seconds | None = None
     shrink_percent: Percent | None = None
     shrink_rows: Rows | None = None
+    roles: tuple[Role, ...] = ()
 
 
 class SourceRules(Section):
@@ -162,6 +101,7 @@ class Profile(Section):
     """All settings of the checks and what their flags do. Immutable; changes make a new one."""
 
     ci: CiRules
+    relation: RelationRules
     incident: IncidentRules
     source: SourceRules
     demands: Demands

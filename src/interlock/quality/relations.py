@@ -12,7 +12,7 @@ from functools import cached_property, reduce
 import ibis
 import ibis.expr.types as ir
 
-from interlock.quality.kit import lists
+from interlock.quality.kit import lists, text
 from interlock.quality.matching import KEYS
 from interlock.quality.tables import ALL
 
@@ -113,3 +113,19 @@ class Relations:
             named = told.join(ci, told[side] == ci.handle_ref)
             parts.append(named.select(ref=named.ref, side=ibis.literal(side), ci=named.ref_right))
         return union(parts)
+
+    @cached_property
+    def source(self) -> ir.Table:
+        """The harvested kinds of sources, with what the profile says of the source; ``ref`` is the kind's."""
+        state, setting = base("source_state"), base("source_setting")
+        both = state.left_join(setting, "source")
+        settings = {name: both[name] for name in setting.columns if name != "source"}
+        ref = text("{}:source:{}", both.source, both.kind)
+        return both.select(*state.columns, ref=ref, **settings, now=self.now)
+
+    @cached_property
+    def clock(self) -> ir.Table:
+        """The clock of each source: how far it was ahead, at most and at least, at the harvests of its kinds."""
+        by = ("source", "clock_skew_s")
+        seen = self.source.group_by(by).agg(most=self.source.skew_s.max(), least=self.source.skew_s.min())
+        return seen.select(*seen.columns, ref=text("{}:source:clock", seen.source))

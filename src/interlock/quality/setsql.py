@@ -92,6 +92,8 @@ def entry(check: SetCheck) -> dict[str, Any]:
     for kind, statement in check.touched.items():  # the changed row is bound by name
         bound = set(re.findall(r":(\w+)", statement))
         name = f"stored_{kind}"
+        if name not in ALL:  # a source is known by its name alone
+            continue
         used[name] = [c.name for c in ALL[name] if c.name in {*used.get(name, ()), *bound}]
     if check.key_local and check.on not in check.touched:
         raise ValueError(f"{check.code} does not say what is judged again when a {check.on} changes")

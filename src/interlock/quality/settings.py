@@ -12,7 +12,7 @@ from typing import Any
 
 from interlock.quality.categories import Categories
 from interlock.quality.columns import attributes
-from interlock.quality.profile import CiOverride, IncidentOverride, Profile
+from interlock.quality.profile import IncidentOverride, Profile
 from interlock.quality.rowlevel import Check, Statement
 
 MAX_KEPT = 4096  # rows, and field sets a row: far above what real sources show, a bound all the same
@@ -78,28 +78,37 @@ class CiSettings:
             if len(self._kept) >= MAX_KEPT:
                 self._kept.clear()
             found = self._kept[key] = self._make(*key)
-        return (*found.values, *attributes(record, found.junk)), found.needs
+        return (*found.values, *attributes(record, found.junk), self._os_fits(record)), found.needs
 
     def junk(self, source: str, environment: str | None) -> frozenset[str]:
         """The placeholder words, case-folded, that count for a source and an environment."""
         return self._make(source, None, environment).junk
 
+    def _os_fits(self, record: Mapping[str, Any]) -> int | None:
+        """Whether the operating system is one of the class; None where the profile names none, or it is empty."""
+        marks = self._rules.class_os.get(record.get("native_class") or "")
+        if marks is None:
+            marks = self._rules.class_os.get(record.get("cls") or "")
+        os = record.get("os")
+        if not marks or not os or os.isspace():
+            return None
+        written = os.lower()
+        return int(any(mark in written for mark in marks))
+
     def _make(self, source: str, cls: Any, environment: Any) -> _Limits:
         rules = self._rules
-        overrides = [
-            rules.environments.get(environment, CiOverride()),
-            rules.sources.get(source, CiOverride()),  # the source last: it wins
-        ]
-        ages, requires = dict(rules.max_age), dict(rules.requires)
+        ages, requires, recommends = dict(rules.max_age), dict(rules.requires), dict(rules.recommends)
         junk, days = rules.junk, rules.discovered_within_days
-        for override in overrides:
+        for override in rules.overrides(source, environment):
             ages |= override.max_age
             requires |= override.requires
+            recommends |= override.recommends
             junk = junk if override.junk is None else override.junk
             days = days if override.discovered_within_days is None else override.discovered_within_days
         settings = {
             "max_age": ages.get(cls, ages.get("default")),
             "requires": _bars(requires.get(cls, ())),
+            "recommends": _bars(recommends.get(cls, ())),
             "discovered_within": days * 86_400,
         }
         return _Limits(tuple(settings.values()), frozenset(junk), _needs(self._checks, settings))

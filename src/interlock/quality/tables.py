@@ -36,14 +36,14 @@ def _yes(*names: str) -> tuple[Column, ...]:
     return tuple(Column(name, "boolean") for name in names)
 
 
+CI_AMONG_OTHERS = (*_yes("needs_relation", "monitored", "needs_asset", "owns_address"), *_text("identified_by"))
+"""What set checks ask of a CI's class: see ``profile_ci.CiRules``. ``identified_by`` is a bar list of keys."""
+
 SETTINGS: dict[str, tuple[Column, ...]] = {
     "ci_setting": (
         *_text("source", "cls", "environment"),
         *_whole("max_age"),  # seconds; null: discovery does not see the class
-        *_text("requires", "recommends"),  # bar lists of fields
-        *_whole("discovered_within"),  # seconds
-        *_yes("needs_relation", "monitored", "needs_asset", "owns_address"),
-        *_text("identified_by"),  # bar list of keys, see matching.KEYS
+        *CI_AMONG_OTHERS,
     ),
     "junk": _text("source", "value"),  # case-folded
     "junk_key": _text("source", "key"),  # the same, normalised as keys are
@@ -51,6 +51,12 @@ SETTINGS: dict[str, tuple[Column, ...]] = {
     "dependency_type": _text("type"),
     "relation_rule": _text("subject_cls", "type", "object_cls"),  # a type that is not here has no rules
     "source_role": _text("source", "role"),  # cmdb, monitoring, asset, itsm
+    "source_setting": (
+        *_text("source"),
+        *_whole("clock_skew_s", "shrink_percent", "shrink_rows", "matrix_tickets", "matrix_percent"),
+    ),
+    "priority_cell": _text("source", "impact", "urgency", "want_priority"),
+    "ticket_class": _text("category", "cls"),  # a category that is not here can be about anything
 }
 """What the profile says, as tables."""
 
@@ -61,6 +67,10 @@ DERIVED: dict[str, tuple[Column, ...]] = {
         *_text("source", "kind"),
         *_whole("harvested_at", "expected_by", "rows", "rows_before", "skew_s"),
     ),
+    "schema_history": (*_text("source", "kind", "field", "type"), *_whole("generation"), *_yes("present")),
+    "category_match": (*_text("source", "category", "canonical"), *_whole("score")),  # score of 100
+    "label_score": (*_text("ref", "suggested"), *_whole("own", "best")),  # of 100
+    "repeat_group": (*_text("ref", "group_key"), *_whole("n"), *_text("first")),
 }
 """Facts that are not relational, each made by one preparer; ``source_state`` has a row a harvested kind."""
 
@@ -75,12 +85,20 @@ KEYS: dict[str, tuple[str, ...]] = {
     "same_as": ("ref", "other"),
     "scc": ("ref",),
     "source_state": ("source", "kind"),
+    "source_setting": ("source",),
+    "priority_cell": ("source", "impact", "urgency"),
+    "ticket_class": ("category", "cls"),
+    "schema_history": ("source", "kind", "field", "generation"),
+    "category_match": ("source", "category"),
+    "label_score": ("ref",),
+    "repeat_group": ("ref",),
 }
 """The primary key of each small table."""
 
 INDEXES: dict[str, tuple[str, ...]] = {
     "stored_ci": ("ref", "handle_ref", "serial_key", "cloud_id_key", "asset_tag_key", "mac_key", "fqdn_key", "ip"),
     "stored_relationship": ("ref", "subject", "object"),
+    "stored_incident": ("ref", "handle_ref", "ci"),
 }
 """Columns of stored tables by which keyed statements seek; of the others ``ref`` and ``handle_ref``."""
 

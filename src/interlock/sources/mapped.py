@@ -46,6 +46,10 @@ class MappedKinds:
         use = self._mapping(kind).fields.get(field)
         return use is not None and use.by_key
 
+    def decoder(self, kind: str) -> MappingPort:
+        """The kind's mapping, for whoever reads native rows."""
+        return self._mapping(kind)
+
     def missing(self, kind: str, after: Mapping[str, Any]) -> list[str]:
         """Fields the source demands of a record that will look like ``after``, and that it lacks."""
         return self._mapping(kind).require(after)

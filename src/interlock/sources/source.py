@@ -14,7 +14,7 @@ from interlock.adapterkit.abilities import Abilities
 from interlock.adapterkit.adapter import Adapter, Snapshots
 from interlock.adapterkit.manifest import KindProbes, MatchProbe
 from interlock.adapterkit.native import Native, NativeWrite, Page, Plan
-from interlock.adapterkit.offers import offered
+from interlock.adapterkit.offers import OffersSweep, offered
 from interlock.clock import Clock
 from interlock.config import SourceConfig
 from interlock.records.filters import Condition, Query
@@ -39,6 +39,7 @@ Offer = TypeVar("Offer")
 
 JOURNAL_CALLS = 10
 """So many pages are read to fill one page of notes that may be seen."""
+_GIVE_WAY_S = 0.05
 _TWINS = 10  # records that are looked at to find one that a create made
 
 
@@ -210,6 +211,22 @@ class Source(MappedKinds):
         if self._snapshots is None:
             return found
         return replace(found, observed_at=await self._snapshots.exported_at(kind), origin="snapshot")
+
+    async def swept(self, kind: str, plan: Plan, cursor: Any, limit: int) -> tuple[Page, float]:
+        """One page of a pass through all rows (see ``sources.sweep``), and since when it holds (epoch seconds)."""
+        adapter = self._adapter
+        page = adapter.sweep if isinstance(adapter, OffersSweep) else adapter.page
+        while self._line.bulkhead.waiting:  # noqa: ASYNC110 - whoever asks for something now goes first
+            await asyncio.sleep(_GIVE_WAY_S)
+        if not self._opened:
+            await self._ensure_open()
+        observed = self._clock.now()
+        found = await self._line.call("sweep", lambda: page(kind, plan, cursor, limit))
+        return found, observed if self._snapshots is None else await self._snapshots.exported_at(kind)
+
+    def skew_s(self) -> float | None:
+        """By how many seconds the source's clock is ahead of ours, where it tells."""
+        return getattr(getattr(self._adapter, "session", None), "skew_s", None)
 
     async def journal(
         self, kind: str, key: str, *, visibility: frozenset[str], cursor: Any = None, limit: int = 20

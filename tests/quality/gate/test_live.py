@@ -86,7 +86,8 @@ class World:
         rows: dict[tuple[Any, ...], dict[str, Any]] = {}
         for _ in range(40):
             row = {c.name: self.value(c.name, c.type) for c in ALL[table]}
-            row |= {name: row[name] if row[name] is not None else "" for name in KEYS[table]}
+            empty = {c.name: "" if c.type == "string" else 0 for c in ALL[table]}
+            row |= {name: row[name] if row[name] is not None else empty[name] for name in KEYS[table]}
             rows[tuple(row[name] for name in KEYS[table])] = row
         return list(rows.values())
 

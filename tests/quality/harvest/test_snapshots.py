@@ -155,7 +155,7 @@ def test_one_set_aside_does_not_replace_and_can_be_taken(snapshots: Snapshots) -
     publish(snapshots, [row(1), row(2)])
     draft = snapshots.begin("cmdb", "ci")
     draft.write([row(1)])
-    draft.set_aside(["1 row where there were 2"])
+    draft.publish(why=["1 row where there were 2"])
     now, doubt = snapshots.current("cmdb", "ci"), snapshots.suspect("cmdb", "ci")
     assert now is not None
     assert doubt is not None

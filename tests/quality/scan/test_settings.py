@@ -43,7 +43,7 @@ def test_every_class_and_environment_has_the_live_settings() -> None:
     for source, cls, environment in product(SOURCES, CLASSES, ENVIRONMENTS):
         values, _ = live.of(source, {"cls": cls, "environment": environment})
         want = [value for name, value in zip(names, values, strict=True) if name in {c.name for c in looked_up("ci")}]
-        assert list(rows[source, cls, environment][:-1]) == want
+        assert list(rows[source, cls, environment][: len(want)]) == want
     none, _ = live.of("snow", {"cls": None, "environment": None})
     assert rows["snow", "", ""][0] == none[0] == 60 * 86_400
 

@@ -38,6 +38,18 @@ EXAMPLES = [
 ]
 
 
+def missing(ci: ir.Table, listed: ir.StringValue) -> ir.StringValue:
+    """Evidence of the attributes in a bar list that are empty or only filled; null when none is."""
+
+    def one(name: str) -> tuple[ir.BooleanValue, ir.StringValue]:
+        demanded = lists(listed, name) & known(ci, name)
+        empty, placeholder = lists(ci.empty, name), lists(ci.placeholders, name)
+        return demanded & (empty | placeholder), ibis.ifelse(empty, f"{name} empty", f"{name} placeholder")
+
+    items = joined((one(name) for name in REQUIRABLE), "; ")
+    return text("missing: cls {}; ", ci.cls).concat(items)
+
+
 @row_check(
     "CI-MISS-REQ",
     on="ci",
@@ -48,10 +60,4 @@ EXAMPLES = [
     itemised=True,
 )
 def ci_miss_req(ci: ir.Table) -> ir.StringValue:
-    def missing(name: str) -> tuple[ir.BooleanValue, ir.StringValue]:
-        demanded = lists(ci.requires, name) & known(ci, name)
-        empty, placeholder = lists(ci.empty, name), lists(ci.placeholders, name)
-        return demanded & (empty | placeholder), ibis.ifelse(empty, f"{name} empty", f"{name} placeholder")
-
-    items = joined((missing(name) for name in REQUIRABLE), "; ")
-    return text("missing: cls {}; ", ci.cls).concat(items)
+    return missing(ci, ci.requires)

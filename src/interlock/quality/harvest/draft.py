@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 PART_ROWS = 122_880
 """Rows of a part: a row group of DuckDB."""
-PART_S = 30.0
+CHECKPOINT_S = 30.0
 """A checkpoint is at most so many seconds behind."""
 GOES_ON_S = 24 * 3600.0
 """A draft that was begun longer ago is not gone on with: its first rows are too old."""
 
 
 class Draft:
-    """Made by ``Snapshots.begin``; ends by ``publish``, ``set_aside`` or ``abandon``. Used by one thread."""
+    """Made by ``Snapshots.begin``; ends by ``publish`` or ``abandon``. Used by one thread."""
 
     def __init__(self, snapshots: Snapshots, source: str, kind: str, lock: WriterLock) -> None:
         self.source = source
@@ -48,6 +48,8 @@ class Draft:
         self.parts: list[Part] = []
         self.known: Counter[str] = Counter()
         self.resumed = False
+        self.checkpoint_s = CHECKPOINT_S
+        self.read = 0  # rows taken from the source, this time and before a kill
         self._batches: list[Any] = []
         self._waiting = 0
         self._counted = 0  # parts in the checkpoint
@@ -83,21 +85,22 @@ class Draft:
         """The same for a record batch; its known fields are for the caller to count."""
         self._batches.append(batch)
         self._waiting += rows
+        self.read += rows
         if self._waiting >= PART_ROWS:
-            self._flush()
+            self.flush()
 
     def mark(self, cursor: Any, **state: Any) -> bool:
         """Everything before ``cursor`` was written. Gives True when that is now on the disk, too."""
         self.cursor = cursor
         self.state = state
-        due = len(self.parts) > self._counted or self.snapshots.clock.now() - self._at >= PART_S
+        due = len(self.parts) > self._counted or self.snapshots.clock.now() - self._at >= self.checkpoint_s
         if due and self.purpose is not None:
             self.save()
         return due
 
     def save(self) -> None:
         """Write the checkpoint now."""
-        self._flush()
+        self.flush()
         self._at = self.snapshots.clock.now()
         self._counted = len(self.parts)
         replace_json(self._checkpoint, self._told())
@@ -109,18 +112,40 @@ class Draft:
         self.known = Counter(known)
 
     def publish(
-        self, *, mode: Mode = "full", watermark: int | None = None, swept_at: float | None = None,
-        calls: int = 0, since_sweep: int = 0,
-    ) -> Snapshot:  # fmt: skip
-        """Make it the current snapshot, whole and at once. Raises OSError."""
-        return self._end(mode, watermark, swept_at, calls, since_sweep, ())
+        self,
+        *,
+        mode: Mode = "full",
+        watermark: int | None = None,
+        swept_at: float | None = None,
+        calls: int = 0,
+        since_sweep: int = 0,
+        hidden: int = 0,
+        why: Sequence[str] = (),
+    ) -> Snapshot:
+        """Make it the current snapshot, whole and at once; see ``Manifest``. Raises OSError.
 
-    def set_aside(
-        self, why: Sequence[str], *, mode: Mode = "full", watermark: int | None = None,
-        swept_at: float | None = None, calls: int = 0, since_sweep: int = 0,
-    ) -> Snapshot:  # fmt: skip
-        """Keep it as suspect: the current snapshot stays. An older suspect goes."""
-        return self._end(mode, watermark, swept_at, calls, since_sweep, tuple(why))
+        With ``why`` it is set aside as suspect instead, and the current one stays. An older suspect goes either
+        way: it is answered, by a good harvest or by a newer doubt.
+        """
+        self.flush()
+        now = self.snapshots.clock.now()
+        digest = hashlib.blake2b("".join(part.digest for part in self.parts).encode(), digest_size=16).hexdigest()
+        manifest = Manifest(
+            rows=sum(part.rows for part in self.parts),
+            began_at=self.began_at,
+            ended_at=now,
+            mode=mode,
+            watermark=watermark,
+            swept_at=now if swept_at is None else swept_at,
+            known=dict(sorted(self.known.items())),
+            parts=tuple(part.as_json() for part in self.parts),
+            digest=digest,
+            calls=calls,
+            since_sweep=since_sweep,
+            hidden=hidden,
+            why=tuple(why),
+        )
+        return self._end(manifest)
 
     def abandon(self) -> None:
         """Remove everything that was written."""
@@ -155,6 +180,7 @@ class Draft:
         if fits and there and self.began_at - told["began_at"] < GOES_ON_S:
             self.began_at = told["began_at"]
             self.cursor, self.state, self.parts = told["cursor"], told["state"], parts
+            self.read = sum(part.rows for part in parts)
             self.known, self._counted, self.resumed = Counter(told["known"]), len(parts), True
             counted = {part.name for part in parts}
             for path in self.folder.glob("*"):
@@ -166,7 +192,8 @@ class Draft:
         self.folder.mkdir(mode=0o700)
         sync(self.place)
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Have everything that was taken in parts on the disk, not counted yet."""
         if not self._batches:
             return
         path = self.folder / f"part-{len(self.parts):05}.parquet"
@@ -174,32 +201,22 @@ class Draft:
         sync(self.folder)
         self._batches, self._waiting = [], 0
 
-    def _end(
-        self, mode: Mode, watermark: int | None, swept_at: float | None, calls: int, since: int, why: tuple[str, ...]
-    ) -> Snapshot:
-        self._flush()
-        now = self.snapshots.clock.now()
-        digest = hashlib.blake2b("".join(part.digest for part in self.parts).encode(), digest_size=16).hexdigest()
-        manifest = Manifest(
-            sum(part.rows for part in self.parts), self.began_at, now, mode, watermark,
-            now if swept_at is None else swept_at, dict(sorted(self.known.items())),
-            tuple(part.as_json() for part in self.parts), digest, calls, since, why,
-        )  # fmt: skip
+    def _end(self, manifest: Manifest) -> Snapshot:
         kept = {part.name for part in self.parts}
-        for path in self.folder.glob("*.parquet"):
+        for path in self.folder.glob("part-*"):
             if path.name not in kept:
                 path.unlink()
         replace_json(self.folder / MANIFEST, manifest.as_json())
         number = self.snapshots.next_generation(self.source, self.kind)
-        name = f"{SUSPECT}{number}" if why else str(number)
+        name = f"{SUSPECT}{number}" if manifest.why else str(number)
         older = self.snapshots.suspect(self.source, self.kind)
         replace_json(self._checkpoint, self._told(ends=name))
         self.folder.rename(self.place / name)
         self._settle(name)
-        if older is not None and older.folder.exists():
-            self.snapshots.drop(older)  # it is answered: by a good harvest, or by a newer doubt
+        if older is not None:
+            self.snapshots.drop(older)
         self.leave()
-        return Snapshot(self.source, self.kind, number, self.place / name, manifest, bool(why))
+        return Snapshot(self.source, self.kind, number, self.place / name, manifest, bool(manifest.why))
 
     def _settle(self, name: str) -> None:
         """The last steps of an end, also when a kill came between them."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,14 @@ def write_part(path: Path, kind: str, batches: Sequence[Any]) -> Part:
     path.chmod(0o600)
     sync(path)
     return part_at(path, table.num_rows)
+
+
+@contextmanager
+def handle_file(path: Path) -> Iterator[Callable[[Sequence[str]], None]]:
+    """A file of handles alone, written bit by bit."""
+    schema = pa.schema([("handle", pa.string())])
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        yield lambda handles: writer.write_table(pa.table({"handle": handles}, schema=schema))
 
 
 def part_at(path: Path, rows: int) -> Part:

@@ -47,13 +47,14 @@ class Manifest:
     digest: str
     calls: int = 0
     since_sweep: int = 0  # incremental harvests since the last sweep
+    hidden: int = 0  # rows that the source counted at the last sweep and did not show us
     why: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
 
     @property
-    def bytes(self) -> int:
+    def size(self) -> int:
         """Size of the parts."""
         return sum(int(part["bytes"]) for part in self.parts)
 
@@ -120,6 +121,11 @@ class Snapshots:
         from interlock.quality.harvest.draft import Draft
 
         return Draft.open(self, source, kind, purpose)
+
+    def unfinished(self, source: str, kind: str) -> Mapping[str, Any] | None:
+        """The purpose of a draft that was not ended, None when there is none."""
+        told = read_json(self.place(source, kind) / "draft.json")
+        return None if told is None or told["ends"] is not None else told["purpose"]
 
     def delta(self, source: str, kind: str, since_generation: int) -> Delta | None:
         """Which refs changed and which are gone since a generation; None when that is not kept any more."""

@@ -9,13 +9,12 @@ from __future__ import annotations
 import duckdb
 
 from interlock.quality.categories import Categories
-
-SCHEMA = "source VARCHAR, category VARCHAR, canonical VARCHAR, score BIGINT"
+from interlock.quality.preparers import create
 
 
 def prepare(con: duckdb.DuckDBPyConnection) -> None:
     """Make the table from ``stored_incident`` and ``declared_category``."""
-    con.execute(f"CREATE OR REPLACE TABLE category_match ({SCHEMA})")
+    con.execute(create("category_match"))
     declared: dict[str, list[str]] = {}
     for source, category in con.execute("SELECT source, category FROM declared_category").fetchall():
         declared.setdefault(source, []).append(category)

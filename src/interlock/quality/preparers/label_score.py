@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import duckdb
 
-SCHEMA = "ref VARCHAR, suggested VARCHAR, own BIGINT, best BIGINT"
+from interlock.quality.preparers import create
 
 
 def prepare(con: duckdb.DuckDBPyConnection) -> None:
     """Make the empty table."""
-    con.execute(f"CREATE OR REPLACE TABLE label_score ({SCHEMA})")
+    con.execute(create("label_score"))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import duckdb
 
-SCHEMA = "ref VARCHAR, group_key VARCHAR, n BIGINT, first VARCHAR"
+from interlock.quality.preparers import create
 
 _GROUPS = r"""
 WITH ticket AS (
@@ -38,5 +38,5 @@ SELECT ref, group_key, n, first FROM counted WHERE n > 1
 
 def prepare(con: duckdb.DuckDBPyConnection, within: int) -> None:
     """Make the table from ``stored_incident``. ``within``: seconds from one ticket to the next."""
-    con.execute(f"CREATE OR REPLACE TABLE repeat_group ({SCHEMA})")
+    con.execute(create("repeat_group"))
     con.execute(f"INSERT INTO repeat_group {_GROUPS}", {"within": within})

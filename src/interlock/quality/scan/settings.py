@@ -15,8 +15,10 @@ from itertools import product
 from interlock.quality.columns import RELATIONS, Column
 from interlock.quality.matching import keys_of
 from interlock.quality.profile import IncidentOverride, Profile
+from interlock.quality.profile_words import ANY
 from interlock.quality.rowlevel import shipped
 from interlock.quality.settings import CiSettings, IncidentSettings
+from interlock.quality.tables import CI_AMONG_OTHERS
 from interlock.records.ci import CLASSES, ENVIRONMENTS
 
 Row = tuple[str | int | bool | None, ...]
@@ -24,8 +26,8 @@ Row = tuple[str | int | bool | None, ...]
 COMBINED = {"ci": ("cls", "environment"), "incident": ("impact", "urgency", "category", "subcategory")}
 """Fields, beside the source, that the settings of a kind depend on."""
 
-OF_VALUES = frozenset({"empty", "placeholders", "placeholder_facts"})
-"""Settings of CIs that are made of all their attributes; the row relation computes them."""
+OF_VALUES = frozenset({"empty", "placeholders", "placeholder_facts", "os_fits"})
+"""Settings of CIs that are made of their attributes; the row relation computes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,11 @@ def tables(profile: Profile, sources: Sequence[str], words: Iterable[Row] = ()) 
         "declared_pair": _table("source category subcategory", _pairs(profile)),
         "needs_ci": _table("category", ((category,) for category in profile.incident.needs_ci)),
         "ticket_class": _table("category cls", _classes(profile)),
+        "class_os": _table("cls word", ((c, word) for c, words in profile.ci.class_os.items() for word in words)),
+        "shared_address": _table("source ip", ((s, ip) for s in sources for ip in set(profile.ci.addresses(s)))),
+        "dependency_type": _table("type", ((word,) for word in profile.relation.dependencies)),
+        "relation_rule": _table("subject_cls type object_cls", _relation_rules(profile)),
+        "source_role": _table("source role", _roles(profile)),
         "junk": _table("source value", ((source, word) for source in sources for word in junk.of(source))),
         "junk_key": _table("source key", ((source, key) for source in sources for key in _junk_keys(junk.of(source)))),
     }
@@ -86,8 +93,11 @@ def _ci_setting(profile: Profile, sources: Sequence[str], junk: _JunkSets) -> Ta
         values, _ = junk.settings.of(source, {"cls": cls or None, "environment": environment or None})
         by_name = dict(zip((column.name for column in RELATIONS["ci"].settings), values, strict=True))
         number = junk.number(junk.settings.junk(source, environment or None))
-        rows.append((source, cls, environment, *(_typed(by_name[c.name], c) for c in lookups), number))
-    return Table((*_texts("source", *COMBINED["ci"]), *lookups, Column("junk_set", "int64")), tuple(rows))
+        among = profile.ci.among_others(source, cls or None, environment or None)
+        own = [_typed(by_name[column.name], column) for column in lookups]
+        rows.append((source, cls, environment, *own, *(among[c.name] for c in CI_AMONG_OTHERS), number))
+    columns = (*_texts("source", *COMBINED["ci"]), *lookups, *CI_AMONG_OTHERS, Column("junk_set", "int64"))
+    return Table(columns, tuple(rows))
 
 
 def _incident_words(profile: Profile, words: Iterable[Row]) -> Table:
@@ -131,6 +141,24 @@ def _pairs(profile: Profile) -> Iterable[Row]:
 def _classes(profile: Profile) -> Iterable[Row]:
     for category, classes in profile.incident.classes.items():
         yield from ((category, cls) for cls in classes)
+
+
+def _relation_rules(profile: Profile) -> Iterable[Row]:
+    """Each allowed sentence, with every class in the place of ``any``."""
+    found: set[tuple[str, str, str]] = set()
+    for word, subjects in profile.relation.rules.items():
+        for subject, objects in subjects.items():
+            found.update((s, word, o) for s in _classes_of((subject,)) for o in _classes_of(objects))
+    yield from sorted(found)
+
+
+def _classes_of(words: Sequence[str]) -> Sequence[str]:
+    return CLASSES if ANY in words else words
+
+
+def _roles(profile: Profile) -> Iterable[Row]:
+    for source, override in profile.source.sources.items():
+        yield from ((source, role) for role in override.roles)
 
 
 def _junk_keys(words: Iterable[str]) -> list[str]:

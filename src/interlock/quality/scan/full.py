@@ -1,0 +1,161 @@
+"""The full scan: all checks over the current snapshots of all sources, into one file of findings."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ibis.expr.operations as ops
+
+from interlock.quality import build, setsql
+from interlock.quality.harvest.snapshots import Snapshot
+from interlock.quality.kit import RowCheck, SetCheck
+from interlock.quality.profile import Profile
+from interlock.quality.rowlevel import shipped
+from interlock.quality.scan.derived import prepare
+from interlock.quality.scan.engine import Bounds, Files, create, create_settings, engine, text, view_stored
+from interlock.quality.scan.records import FINDINGS, ScanResult, Scans
+from interlock.quality.scan.rows import judged, view_rows
+from interlock.quality.scan.settings import Table
+from interlock.quality.tables import DERIVED
+from interlock.records.problems import invalid
+
+FOUND = "code VARCHAR, kind VARCHAR, ref VARCHAR, evidence VARCHAR"
+
+Progress = Callable[[str, int, int], None]
+"""Called with what comes next, the steps that are done and all steps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One statement of a scan: it gives ``code, kind, ref, evidence`` of some checks."""
+
+    codes: tuple[str, ...]
+    sql: str
+
+    @property
+    def label(self) -> str:
+        return ", ".join(self.codes)
+
+
+def chosen(codes: Collection[str] | None) -> list[RowCheck | SetCheck]:
+    """The checks of these codes, or all. Raises Problem invalid-argument for a code that is none."""
+    checks = {check.code: check for check in map(build.check_of, build.modules())}
+    for code in codes or ():
+        if code not in checks:
+            raise invalid("codes", code, "is not a check", f"Checks: {', '.join(sorted(checks))}.")
+    return [check for code, check in sorted(checks.items()) if codes is None or code in codes]
+
+
+def scan(
+    state: Path,
+    snapshots: Sequence[Snapshot],
+    profile: Profile,
+    as_of: float,
+    codes: Collection[str] | None = None,
+    *,
+    bounds: Bounds | None = None,
+    progress: Progress | None = None,
+) -> ScanResult:
+    """Run the checks over these snapshots and put the findings in force. ``as_of``: epoch seconds, UTC.
+
+    Raises Problem invalid-argument for an unknown code, StateError while another scan runs.
+    """
+    began, scans, checks = time.monotonic(), Scans(state), chosen(codes)
+    with scans.draft() as draft, engine(draft, folders_of(snapshots), bounds) as con:
+        view_stored(con, files_of(snapshots))
+        create_sources(con, snapshots, profile)
+        steps = steps_of(con, checks, profile, int(as_of))
+        con.execute(f"CREATE TABLE finding ({FOUND})")
+        run(con, steps, progress)
+        write_findings(con, draft)
+        result = result_of(scans, con, snapshots, profile, int(as_of), checks, time.monotonic() - began)
+        con.close()
+        return scans.publish(draft, result)
+
+
+def files_of(snapshots: Iterable[Snapshot]) -> Files:
+    """The Parquet parts by kind."""
+    found: dict[str, list[Path]] = {}
+    for snapshot in snapshots:
+        found.setdefault(snapshot.kind, []).extend(snapshot.files)
+    return found
+
+
+def folders_of(snapshots: Iterable[Snapshot]) -> list[Path]:
+    """The folders that a scan may read."""
+    return [snapshot.folder for snapshot in snapshots]
+
+
+def create_sources(con: Any, snapshots: Sequence[Snapshot], profile: Profile) -> None:
+    """The settings tables, and ``source_state`` of what was harvested."""
+    create_settings(con, profile, sorted({snapshot.source for snapshot in snapshots}))
+    rows = tuple((s.source, s.kind, int(s.manifest.ended_at), None, s.manifest.rows, None, None) for s in snapshots)
+    create(con, "source_state", Table(DERIVED["source_state"], rows))
+
+
+def steps_of(con: Any, checks: Sequence[RowCheck | SetCheck], profile: Profile, as_of: int) -> list[Step]:
+    """The statements of these checks, after the derived tables they read were made."""
+    expressions = {check.code: setsql.expression(check, as_of) for check in checks if isinstance(check, SetCheck)}
+    prepare(con, profile, {t.name for e in expressions.values() for t in e.op().find(ops.UnboundTable)})
+    steps = []
+    for kind in sorted({check.on for check in checks if isinstance(check, RowCheck)}):
+        of_kind = [check for check in checks if isinstance(check, RowCheck) and check.on == kind]
+        view_rows(con, kind, as_of)
+        steps.append(Step(tuple(c.code for c in of_kind), judged(con, kind, of_kind, f"rows_{kind}")))
+    steps += [Step((c.code,), set_sql(c, setsql.batch(c, as_of))) for c in checks if isinstance(c, SetCheck)]
+    return steps
+
+
+def set_sql(check: SetCheck, found: str) -> str:
+    """SQL of a set check's findings in the columns of findings."""
+    return f"SELECT {text(check.code)}, {text(check.on)}, record, evidence FROM ({found})"
+
+
+def run(con: Any, steps: Sequence[Step], progress: Progress | None, into: str = "finding") -> None:
+    """Run the statements, one after the other: each uses all threads, and memory is bounded by the largest."""
+    for done, step in enumerate(steps):
+        if progress:
+            progress(step.label, done, len(steps))
+        con.execute(f"INSERT INTO {into} {step.sql}")
+    if progress:
+        progress("", len(steps), len(steps))
+
+
+def write_findings(con: Any, draft: Path) -> None:
+    """The findings as the file of a scan."""
+    con.execute(f"COPY finding TO {text(str(draft / FINDINGS))} (FORMAT parquet, COMPRESSION zstd)")
+
+
+def result_of(
+    scans: Scans,
+    con: Any,
+    snapshots: Sequence[Snapshot],
+    profile: Profile,
+    as_of: int,
+    checks: Sequence[RowCheck | SetCheck],
+    seconds: float,
+    *,
+    since: str | None = None,
+) -> ScanResult:
+    """What is told of a scan, by the findings that are in the connection."""
+    found = dict(con.execute("SELECT code, count(*) FROM finding GROUP BY code").fetchall())
+    read: dict[str, dict[str, int]] = {}
+    for snapshot in snapshots:
+        read.setdefault(snapshot.source, {})[snapshot.kind] = snapshot.generation
+    number = scans.next_id()
+    return ScanResult(
+        id=number,
+        folder=scans.folder / number,
+        as_of=as_of,
+        mode="delta" if since else "full",
+        since=since,
+        read=read,
+        profile=profile.version,
+        checks=shipped().hash[:16],
+        counts={check.code: int(found.get(check.code, 0)) for check in checks},
+        seconds=round(seconds, 3),
+    )
