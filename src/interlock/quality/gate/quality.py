@@ -173,6 +173,12 @@ class Quality:
             self._open()
         await self._gate.run()
 
+    def follow(self) -> None:
+        """Take over new masks and what other processes changed, now. Raises StateError, Problem."""
+        self._ready()
+        assert self._gate is not None
+        self._gate.follow()
+
     def touched(self, kind: str, record: Mapping[str, Any], handle: str, source: str) -> None:
         """A record was just read live (after a write, for a probe or a webhook): its flags, and those of records
         whose verdict hangs on it, are current when this returns. Milliseconds. Raises StateError, Problem."""
