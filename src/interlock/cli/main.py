@@ -21,6 +21,7 @@ from interlock.cli import (
     jobs,
     ledger,
     people,
+    scan,
     serve,
     storage,
     worker,
@@ -41,6 +42,7 @@ app.command("worker")(worker.worker)
 app.command("storage")(storage.storage)
 app.command("demo")(demo.demo)
 app.command("harvest")(harvest.harvest)
+app.command("scan")(scan.scan)
 app.command("call")(calls.call)
 app.command("tools")(calls.tools)
 app.command("connect")(connect.connect)

@@ -28,6 +28,9 @@ FOUND = "code VARCHAR, kind VARCHAR, ref VARCHAR, evidence VARCHAR"
 Progress = Callable[[str, int, int], None]
 """Called with what comes next, the steps that are done and all steps."""
 
+Publish = Callable[[Any, ScanResult], None]
+"""Called with the connection, over what was read, and the scan that is in force now."""
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -59,13 +62,14 @@ def scan(
     *,
     bounds: Bounds | None = None,
     progress: Progress | None = None,
+    publish: Publish | None = None,
 ) -> ScanResult:
     """Run the checks over these snapshots and put the findings in force. ``as_of``: epoch seconds, UTC.
 
     Raises Problem invalid-argument for an unknown code, StateError while another scan runs.
     """
     began, scans, checks = time.monotonic(), Scans(state), chosen(codes)
-    with scans.draft() as draft, engine(draft, folders_of(snapshots), bounds) as con:
+    with scans.draft() as draft, engine(scans.folder, folders_of(snapshots), bounds) as con:
         view_stored(con, files_of(snapshots))
         create_sources(con, snapshots, profile)
         steps = steps_of(con, checks, profile, int(as_of))
@@ -73,8 +77,10 @@ def scan(
         run(con, steps, progress)
         write_findings(con, draft)
         result = result_of(scans, con, snapshots, profile, int(as_of), checks, time.monotonic() - began)
-        con.close()
-        return scans.publish(draft, result)
+        result = scans.publish(draft, result)
+        if publish:
+            publish(con, result)
+        return result
 
 
 def files_of(snapshots: Iterable[Snapshot]) -> Files:
