@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import AsyncIterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -22,53 +24,56 @@ from interlock.records.refs import Ref
 TWIN, WEB = "snow:ci:web01b", "snow:ci:web01"
 SHARED = "duplicate: serial 471108 on 2 records, first snow:ci:web01"
 DAY = 86_400.0
+_NUMBERS = count()  # no two calls are the same
 
 
-class Night:
+def night(folder: Path, source: FakeSource) -> None:
     """What is harvested and scanned of a fake source, into the state folder of a gateway."""
-
-    def __init__(self, bench: Bench) -> None:
-        self.bench = bench
-        self.scans = ScanBench(bench.folder, bench.quality.profile)
-
-    def run(self) -> None:
-        self.scans.clock = self.scans.snapshots._clock = self.bench.clock
-        by_kind: dict[str, list[dict[str, Any]]] = {}
-        for handle, row in self.bench.source.rows.items():
-            by_kind.setdefault(Ref.parse(row["ref"]).kind, []).append({**row, "handle": handle})
-        for kind in ("ci", "incident"):
-            self.scans.put("snow", kind, by_kind[kind])
-        self.scans.scan(
-            self.bench.clock.now(), publish=lambda con, result: put_in_force(con, result, self.bench.folder) and None
-        )
-        self.bench.quality.follow()
+    scans = ScanBench(folder)
+    scans.clock = scans.snapshots.clock = source.clock
+    by_kind: dict[str, list[dict[str, Any]]] = {}
+    for handle, row in source.rows.items():
+        by_kind.setdefault(Ref.parse(row["ref"]).kind, []).append({**row, "handle": handle})
+    for kind in ("ci", "incident"):
+        scans.put("snow", kind, by_kind[kind])
+    scans.scan(source.clock.now(), publish=lambda con, result: put_in_force(con, result, folder) and None)
 
 
 def doubled(clock: ManualClock) -> FakeSource:
     """A source in which web01 stands twice."""
     source = FakeSource(clock)
     source.change("c1", serial="SN-471108")
-    source.add("c9", TWIN, name="web01b", cls="server", serial="471108", os="Linux", last_seen_at="2026-09-20T00:00:00Z")
+    source.add(
+        "c9", TWIN, name="web01b", cls="server", serial="471108", os="Linux", last_seen_at="2026-09-20T00:00:00Z"
+    )
     return source
 
 
+@pytest.fixture(scope="module")
+def scanned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A state folder after a night."""
+    folder = tmp_path_factory.mktemp("scanned") / "state"
+    folder.mkdir(mode=0o700)
+    night(folder, doubled(ManualClock(START)))
+    return folder
+
+
 @pytest.fixture
-async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+async def bench(scanned: Path, tmp_path: Path) -> AsyncIterator[Bench]:
     clock = ManualClock(START)
+    shutil.copytree(scanned, tmp_path / "state")
     async with bench_in(tmp_path / "state", clock=clock, source=doubled(clock)) as found:
         yield found
 
 
 async def touched(bench: Bench) -> Any:
     """An agent's write that relies on web01."""
-    return await bench.call("incident_update", ref=INC, changes={"title": f"at {bench.clock.now()}"})
+    return await bench.call("incident_update", ref=INC, changes={"title": f"t{next(_NUMBERS)}"})
 
 
 async def test_a_duplicate_refuses_until_a_steward_waives_it_and_again_when_the_waiver_ends(bench: Bench) -> None:
-    assert (await touched(bench)).status == 200  # no scan ran: nothing is known of others
-    Night(bench).run()
     refused = await touched(bench)
-    assert (refused.status, refused.body["type"].rpartition("/")[2]) == (403, "refused")
+    assert (refused.status, refused.body["type"].rpartition(":")[2]) == (403, "refused")
     (reason,) = [r for r in refused.body["reasons"] if r["code"] == "CI-DUP-IN"]
     assert (reason["effect"], reason["ref"], reason["evidence"]) == ("refuse", WEB, SHARED)
     assert reason["lifts"]
@@ -86,7 +91,6 @@ async def test_a_duplicate_refuses_until_a_steward_waives_it_and_again_when_the_
 
 
 async def test_a_read_tells_what_is_stored_and_names_no_record_that_the_agent_may_not_read(bench: Bench) -> None:
-    Night(bench).run()
     reply = await bench.call("ci_get", ref=TWIN)
     assert reply.body["quality"]["standing"] == "flagged"
     (flag,) = reply.body["quality"]["flags"]
@@ -100,7 +104,6 @@ async def test_a_read_tells_what_is_stored_and_names_no_record_that_the_agent_ma
 
 
 async def test_a_write_that_repairs_it_makes_all_its_records_current_at_once(bench: Bench) -> None:
-    Night(bench).run()
     assert (await touched(bench)).status == 403
     receipt = await bench.write("ci_update", ref=TWIN, changes={"serial": "471109"})
     assert receipt["outcome"] == "applied"
@@ -109,7 +112,6 @@ async def test_a_write_that_repairs_it_makes_all_its_records_current_at_once(ben
 
 
 async def test_a_store_that_cannot_be_read_refuses_writes_and_leaves_reads_unchecked(bench: Bench) -> None:
-    Night(bench).run()
     with sqlite3.connect(bench.folder / "flags.sqlite") as db:
         db.execute("DROP TABLE flag")
     refused = await touched(bench)
@@ -130,11 +132,20 @@ async def test_a_demanded_check_is_unknown_without_a_scan_and_when_it_is_old(tmp
         (reason,) = held.body["receipt"]["reasons"]
         assert (reason["code"], reason["detail"]) == ("unchecked", "demanded checks could not run: CI-DUP-IN")
         assert "interlock scan" in reason["lifts"]
-        Night(bench).run()
+        night(bench.folder, source)
+        bench.quality.follow()
         assert (await touched(bench)).status == 200
         clock.advance(2 * DAY + 1)
         source.change("c1", last_seen_at="2026-10-01T00:00:00Z")
         assert (await touched(bench)).status == 202
+
+
+async def test_without_a_scan_the_record_alone_decides(tmp_path: Path) -> None:
+    clock = ManualClock(START)
+    async with bench_in(tmp_path / "state", clock=clock, source=doubled(clock)) as bench:
+        assert (await touched(bench)).status == 200
+        quality = (await bench.call("ci_get", ref=TWIN)).body["quality"]
+        assert (quality["standing"], quality["flags"], quality["unchecked"]) == ("trusted", [], [])
 
 
 async def test_what_only_the_clock_raised_is_on_file_once_it_stopped_a_call(bench: Bench) -> None:
