@@ -265,7 +265,7 @@ class _Publication:
                 db.execute("ROLLBACK")
             db.execute("DETACH staging")
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        return Published(*astuple(moved), seq)
+        return Published(moved.opened, moved.reopened, moved.changed, moved.resolved, seq)
 
     def _leave_newer(self, kept: list[tuple[str, str]]) -> None:
         """Also what was looked at live while this publication was being prepared is newer than the scan."""
