@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
+from interlock.quality.gate.enforcing import put_in_force
 from interlock.quality.harvest.snapshots import Snapshots
 from interlock.quality.profile import Profile
 from interlock.quality.scan import full as full_scan
 from interlock.quality.scan.engine import Bounds
-from interlock.quality.scan.full import Progress, Publish
+from interlock.quality.scan.full import Progress
 from interlock.quality.scan.records import ScanResult
 from interlock.records.problems import Problem, Slug
 
@@ -26,7 +28,6 @@ def run(
     full: bool = False,
     bounds: Bounds | None = None,
     progress: Progress | None = None,
-    publish: Publish | None = None,
 ) -> ScanResult:
     """Scan the current snapshots as of a time (epoch seconds, UTC). With ``codes`` nothing comes into force.
 
@@ -38,4 +39,8 @@ def run(
         raise Problem(Slug.NOT_FOUND, "nothing was harvested yet", next_step="Run: interlock harvest")
     if codes is not None:
         return full_scan.scan(state / TRIALS, snapshots, profile, as_of, codes, bounds=bounds, progress=progress)
+
+    def publish(connection: Any, result: ScanResult) -> None:
+        put_in_force(connection, result, state)
+
     return full_scan.scan(state, snapshots, profile, as_of, bounds=bounds, progress=progress, publish=publish)
