@@ -20,7 +20,7 @@ from interlock.records.kinds import FIELDS
 
 AS_OF = 1_763_000_000
 PART = 1_000_000  # rows of a file
-MADE = 4  # raise when the rows change: what was kept on the disk is made anew
+MADE = 5  # raise when the rows change: what was kept on the disk is made anew
 CLASSES = ("server", "virtual_machine", "computer", "network_device", "database", "application", "service", "storage")
 CATEGORIES = {
     "network": ("network_device", "server"),
@@ -175,7 +175,7 @@ def _incident(source: str, cis: int) -> dict[str, str]:
         "impact": level.format("impact"),
         "urgency": level.format("urgency"),
         "priority": f"CASE WHEN hash(i, v, 'prio') % 100 < 8 THEN 'p' || (hash(i, v, 'p') % 5 + 1) ELSE 'p' || {score} END",
-        "category": f"[{words}][1 + (hash(i, v, 'cat') % 5)::BIGINT]",
+        "category": f"[{words}][CASE WHEN hash(i, v, 'cat') % 100 < 12 THEN 1 ELSE 4 END + (hash(i, v, 'word') % 2)::BIGINT]",
         "ci": f"CASE WHEN hash(i, 'noci') % 10 > 0 THEN 'snow:ci:CI' || lpad(({number})::VARCHAR, 9, '0') END",
         "caller": "'snow:person:P' || (hash(i, 'caller') % 5000)",
         "opened_at": f"{AS_OF} - 100000 - (hash(i, 'open') % 30000000)::BIGINT",

@@ -91,9 +91,12 @@ def queries(plan: dict[str, Any]) -> dict[str, str]:
                 + CASE urgency WHEN 'high' THEN 1 WHEN 'medium' THEN 2 WHEN 'low' THEN 3 END) AS want FROM incident)
             WHERE want IS NOT NULL AND contains(known, '|priority|') AND priority IS DISTINCT FROM want""",
         "TKT-CI-CLASS": f"""
-            SELECT i.ref, 'impossible: category ' || category || '; cls ' || cls || '; ci ' || ci.ref AS evidence
-            FROM incident i JOIN ci ON i.ci = ci.ref OR i.ci = ci.source || ':ci:~' || ci.handle
-            WHERE {plan["impossible"]}""",
+            WITH about AS (
+                SELECT i.ref, i.category, ci.cls, ci.ref AS ci FROM incident i JOIN ci ON i.ci = ci.ref
+                UNION ALL SELECT i.ref, i.category, ci.cls, ci.ref FROM incident i
+                    JOIN ci ON i.ci = ci.source || ':ci:~' || ci.handle WHERE contains(i.ci, ':ci:~'))
+            SELECT ref, 'impossible: category ' || category || '; cls ' || cls || '; ci ' || ci AS evidence
+            FROM about WHERE {plan["impossible"]}""",
     }
 
 
