@@ -39,7 +39,13 @@ def profile() -> Profile:
 def snapshots(con: Any, folder: Path, cis: int, tickets: int, generation: int = 1) -> list[Snapshot]:
     """The snapshots of a generation (1 or 2), made unless they lie in ``folder`` already."""
     wanted = {"ci": cis, "relationship": int(cis * 1.84), "incident": tickets}
-    parts = [("snow", "ci"), ("legacy", "ci"), ("snow", "relationship"), ("legacy", "relationship"), ("snow", "incident")]
+    parts = [
+        ("snow", "ci"),
+        ("legacy", "ci"),
+        ("snow", "relationship"),
+        ("legacy", "relationship"),
+        ("snow", "incident"),
+    ]
     return [_snapshot(con, folder, source, kind, wanted[kind], cis, generation) for source, kind in parts]
 
 
@@ -80,7 +86,8 @@ def _rows(source: str, kind: str, start: int, end: int, cis: int, rows: int, gen
     known = "|" + "|".join(FIELDS[kind]) + "|"
     fixed = {"source": f"'{source}'", "known": f"'{known}'", "observed_at": str(AS_OF - 3600), "handle": "md5(ref)"}
     chosen = ", ".join(
-        f"({(fixed | told).get(column.name, 'NULL')})::{SQL_TYPES[column.type]} AS {column.name}" for column in TABLES[kind]
+        f"({(fixed | told).get(column.name, 'NULL')})::{SQL_TYPES[column.type]} AS {column.name}"
+        for column in TABLES[kind]
     )
     base = f"SELECT i, {drift} AS v, {told['ref']} AS ref FROM range({start}, {end}) r(i) WHERE ({mine}) AND ({there})"
     return f"SELECT {chosen} FROM ({base})"
