@@ -20,7 +20,7 @@ from interlock.records.kinds import FIELDS
 
 AS_OF = 1_763_000_000
 PART = 1_000_000  # rows of a file
-MADE = 5  # raise when the rows change: what was kept on the disk is made anew
+MADE = 6  # raise when the rows change: what was kept on the disk is made anew
 CLASSES = ("server", "virtual_machine", "computer", "network_device", "database", "application", "service", "storage")
 CATEGORIES = {
     "network": ("network_device", "server"),
@@ -99,9 +99,16 @@ def _ci(source: str, cis: int) -> dict[str, str]:
     entity = f"CASE WHEN {copy} THEN i - i % 10 + (hash(i, 'e') % 6)::BIGINT ELSE i END"
     twin = f"CASE WHEN i % 10 < 6 AND i >= 10 AND hash(i, 'twin') % 100 = 0 THEN i - 10 ELSE {entity} END"
     kind = f"hash({entity}, 'cls') % 100"
-    cls = f"""CASE WHEN {kind} < 25 THEN 'server' WHEN {kind} < 45 THEN 'virtual_machine' WHEN {kind} < 65 THEN 'computer'
-        WHEN {kind} < 75 THEN 'network_device' WHEN {kind} < 85 THEN 'database' WHEN {kind} < 93 THEN 'application'
-        WHEN {kind} < 97 THEN 'service' ELSE 'storage' END"""
+    upto = {
+        "server": 25,
+        "virtual_machine": 45,
+        "computer": 65,
+        "network_device": 75,
+        "database": 85,
+        "application": 93,
+    }
+    whens = " ".join(f"WHEN {kind} < {end} THEN '{name}'" for name, end in (upto | {"service": 97}).items())
+    cls = f"CASE {whens} ELSE 'storage' END"
     chance = "hash(i, v, 'serial') % 1000"
     serial = f"""CASE WHEN {chance} < 60 THEN NULL WHEN {chance} < 66 THEN 'To be filled by O.E.M.'
         WHEN {chance} < 72 THEN '123456789' ELSE 'CZ' || lpad(({twin})::VARCHAR, 9, '0') END"""
@@ -122,7 +129,7 @@ def _ci(source: str, cis: int) -> dict[str, str]:
         "native_class": f"'cmdb_ci_' || ({cls})",
         "status": "CASE WHEN hash(i, 'status') % 100 < 90 THEN 'live' ELSE 'retired' END",
         "operational_status": "CASE WHEN hash(i, 'status') % 100 < 91 THEN 'operational' ELSE 'retired' END",
-        "environment": f"CASE hash({entity}, 'env') % 4 WHEN 0 THEN 'test' WHEN 1 THEN 'development' ELSE 'production' END",
+        "environment": f"['test', 'development', 'production', 'production'][1 + (hash({entity}, 'env') % 4)::BIGINT]",
         "serial": serial,
         "serial_key": key,
         "fqdn": fqdn,
@@ -158,7 +165,8 @@ def _relationship(source: str, cis: int) -> dict[str, str]:
     def named(side: str) -> str:
         gone = f"hash(i, v, 'gone{side}') % 400 = 0"
         spare = f"'{source}:ci:CI' || lpad((({cis} - 10) // 10 * 10 + {1 if source == 'snow' else 7})::VARCHAR, 9, '0')"
-        return f"CASE WHEN {gone} THEN '{source}:ci:CI9' || lpad(i::VARCHAR, 9, '0') ELSE coalesce({end(side)}, {spare}) END"
+        nothing = f"'{source}:ci:CI9' || lpad(i::VARCHAR, 9, '0')"
+        return f"CASE WHEN {gone} THEN {nothing} ELSE coalesce({end(side)}, {spare}) END"
 
     return {
         "ref": f"'{source}:relationship:' || i",
@@ -173,7 +181,8 @@ def _incident(source: str, cis: int) -> dict[str, str]:
     level = "CASE hash(i, '{0}') % 3 WHEN 0 THEN 'high' WHEN 1 THEN 'medium' ELSE 'low' END"
     number = f"(hash(i, 'ci') % {cis // 10})::BIGINT * 10 + (hash(i, 'cid') % 6)::BIGINT"
     score = "((hash(i, 'impact') % 3)::BIGINT + (hash(i, 'urgency') % 3)::BIGINT + 1)"
-    words = ", ".join(f"'{word}'" for word in (*CATEGORIES, "software", "inquiry"))
+    word = "CASE WHEN hash(i, v, 'cat') % 100 < 12 THEN 1 ELSE 4 END"
+    words = ", ".join(f"'{each}'" for each in (*CATEGORIES, "software", "inquiry"))
     return {
         "ref": "'snow:incident:INC' || lpad(i::VARCHAR, 9, '0')",
         "number": "'INC' || lpad(i::VARCHAR, 9, '0')",
@@ -181,8 +190,8 @@ def _incident(source: str, cis: int) -> dict[str, str]:
         "state": "CASE hash(i, 'state') % 4 WHEN 0 THEN 'new' WHEN 1 THEN 'in_progress' ELSE 'closed' END",
         "impact": level.format("impact"),
         "urgency": level.format("urgency"),
-        "priority": f"CASE WHEN hash(i, v, 'prio') % 100 < 8 THEN 'p' || (hash(i, v, 'p') % 5 + 1) ELSE 'p' || {score} END",
-        "category": f"[{words}][CASE WHEN hash(i, v, 'cat') % 100 < 12 THEN 1 ELSE 4 END + (hash(i, v, 'word') % 2)::BIGINT]",
+        "priority": f"'p' || CASE WHEN hash(i, v, 'prio') % 100 < 8 THEN hash(i, v, 'p') % 5 + 1 ELSE {score} END",
+        "category": f"[{words}][{word} + (hash(i, v, 'word') % 2)::BIGINT]",
         "ci": f"CASE WHEN hash(i, 'noci') % 10 > 0 THEN 'snow:ci:CI' || lpad(({number})::VARCHAR, 9, '0') END",
         "caller": "'snow:person:P' || (hash(i, 'caller') % 5000)",
         "opened_at": f"{AS_OF} - 100000 - (hash(i, 'open') % 30000000)::BIGINT",

@@ -58,15 +58,17 @@ def queries(plan: dict[str, Any]) -> dict[str, str]:
             WHERE serial_wrong IS NOT NULL OR os_wrong IS NOT NULL""",
         "CI-ORPHAN": f"""
             SELECT ref, 'unrelated: cls ' || cls AS evidence FROM ci
-            WHERE cls IN {NEEDY} AND coalesce(status, '') NOT IN {UNUSED} AND coalesce(operational_status, '') <> 'retired'
+            WHERE cls IN {NEEDY}
+            AND coalesce(status, '') NOT IN {UNUSED} AND coalesce(operational_status, '') <> 'retired'
             AND NOT EXISTS (SELECT 1 FROM relationship r WHERE r.subject = ci.ref)
             AND NOT EXISTS (SELECT 1 FROM relationship r WHERE r.object = ci.ref)
             AND NOT EXISTS (SELECT 1 FROM by_handle h WHERE h.handle_ref = ci.source || ':ci:~' || ci.handle)""",
         "CI-DUP-IN": f"""
             WITH key AS ({keys}),
-                twice AS (SELECT source, field, key, count(*) AS n, min(ref) AS first FROM key GROUP BY ALL HAVING n > 1)
-            SELECT ref, 'duplicate: ' || string_agg(field || ' ' || key || ' on ' || n || ' records, first ' || first, '; '
-                ORDER BY field || ' ' || key) AS evidence
+                twice AS (SELECT source, field, key, count(*) AS n, min(ref) AS first FROM key
+                    GROUP BY ALL HAVING n > 1)
+            SELECT ref, 'duplicate: ' || string_agg(field || ' ' || key || ' on ' || n || ' records, first ' || first,
+                '; ' ORDER BY field || ' ' || key) AS evidence
             FROM key JOIN twice USING (source, field, key) GROUP BY ref""",
         "REL-DANGLING": """
             WITH gone AS (
@@ -105,7 +107,8 @@ def main(plan: dict[str, Any]) -> None:
     con.execute("SET preserve_insertion_order = false; SET enable_progress_bar = false")
     for kind, files in plan["files"].items():
         con.execute(f"CREATE VIEW {kind} AS SELECT * FROM read_parquet({files})")
-    con.execute("""CREATE VIEW by_handle AS SELECT subject AS handle_ref FROM relationship WHERE contains(subject, ':ci:~')
+    con.execute("""CREATE VIEW by_handle AS
+        SELECT subject AS handle_ref FROM relationship WHERE contains(subject, ':ci:~')
         UNION ALL SELECT object FROM relationship WHERE contains(object, ':ci:~')""")
     con.execute("CREATE TABLE finding (code VARCHAR, kind VARCHAR, ref VARCHAR, evidence VARCHAR)")
     kinds = {"CI": "ci", "REL": "relationship", "TKT": "incident"}
