@@ -26,7 +26,7 @@ LEFT = 10
 def schedule(sources: Iterable[str]) -> Config:
     """Every source is harvested each night."""
     nightly = {"adapter": "export", "schedule": {"harvest": NIGHTLY}}
-    return Config.model_validate({"sources": {name: nightly for name in (*sources, NEVER)}})
+    return Config.model_validate({"sources": dict.fromkeys((*sources, NEVER), nightly)})
 
 
 def plant(snapshots: Snapshots, as_of: float) -> set[Planted]:
@@ -42,7 +42,7 @@ def plant(snapshots: Snapshots, as_of: float) -> set[Planted]:
     rest = pq.read_table(relations.files[0]).slice(0, LEFT).to_pylist()
     draft = snapshots.begin("rem", "relationship")
     draft.write([tuple(row.values()) for row in rest])
-    draft.set_aside(["shrank"])
+    draft.publish(why=["shrank"])
     return {
         Planted("SRC-LATE", f"{LATE}:source:asset", "late"),
         Planted("SRC-LATE", f"{NEVER}:source:ci", "never"),
