@@ -108,6 +108,11 @@ def batch(code: str) -> str:
     return setsql.batch(CHECKS[code], NOW)
 
 
+def at_once(flags: dict[tuple[str, str], str]) -> dict[tuple[str, str], str]:
+    """The flags of checks for which a change of another record does not wait for a scan."""
+    return {(ref, code): text for (ref, code), text in flags.items() if not CHECKS[code].awaits_scan}
+
+
 def stored(kind: str, row: dict[str, Any] | None) -> Stored | None:
     return None if row is None else tuple(row[column.name] for column in TABLES[kind])
 
@@ -143,7 +148,7 @@ def test_touching_comes_to_what_a_scan_finds(seed: int, tmp_path: Path) -> None:
                 if evidence is not None:
                     flags[other, code] = evidence
         if step % 60 == 0:
-            assert flags == world.scanned(), step
+            assert at_once(flags) == at_once(world.scanned()), step
         seen |= set(flags)
     assert len({code for _, code in seen}) >= 3  # the test has something to compare
     live.close()
