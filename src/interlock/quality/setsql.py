@@ -95,11 +95,13 @@ def entry(check: SetCheck) -> dict[str, Any]:
         if name not in ALL:  # a source is known by its name alone
             continue
         used[name] = [c.name for c in ALL[name] if c.name in {*used.get(name, ()), *bound}]
-    if check.key_local and check.on not in check.touched:
-        raise ValueError(f"{check.code} does not say what is judged again when a {check.on} changes")
+    if check.key_local and (silent := set(check.kinds) - set(check.touched)):
+        raise ValueError(f"{check.code} does not say what is judged again when these change: {sorted(silent)}")
     return {
         "kind": check.on,
+        "kinds": list(check.kinds),
         "key_local": check.key_local,
+        "awaits_scan": check.awaits_scan,
         "reads": dict(check.reads),
         "tables": used,
         "touched": dict(check.touched),
