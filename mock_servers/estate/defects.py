@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from mock_servers.estate.assumptions import DAY, RELATED, REPEAT_WITHIN_S, TICKET_CLASSES
+from mock_servers.estate.assumptions import DAY, IN_USE, RELATED, REPEAT_WITHIN_S, TICKET_CLASSES
 from mock_servers.estate.model import Ci, Defect, Incident, Relation, dice, ident
 from mock_servers.estate.organisation import Organisation
 from mock_servers.estate.plans import CI_PLANS, LATER_CI_PLANS, LATER_TICKET_PLANS, TICKET_PLANS, Plan, Row
@@ -181,13 +181,15 @@ class Planter:
             )
 
     def _repeated_tickets(self) -> None:
-        """Somebody asks again for the same within hours, and gets a second ticket; both are of the finding."""
+        """Somebody asks again for the same within hours, and gets a second ticket: that one is the finding."""
         free = [at for at, ticket in enumerate(self._incidents) if ticket.id not in self._spoilt]
         opened = [self._incidents[at].opened_at for at in free]
         pairs = [
             (first, second)
             for n, (first, second) in enumerate(pairwise(free))
-            if not n % 2 and 0 <= opened[n + 1] - opened[n] < REPEAT_WITHIN_S - 3600
+            if not n % 2
+            and self._incidents[first].ci is not None
+            and 0 <= opened[n + 1] - opened[n] < REPEAT_WITHIN_S - 3600
         ]
         for first, second in sorted(self._rng.sample(pairs, min(len(pairs), max(2, len(free) // 200)))):
             asked = self._incidents[first]
@@ -195,12 +197,12 @@ class Planter:
                 self._incidents[second],
                 **{name: getattr(asked, name) for name in _ASKED},
             )
-            for ticket in (asked, self._incidents[second]):
-                self._spoilt.add(ticket.id)
-                self._write(
-                    "TKT-REOPEN-DUP", "repeated", "incident", ticket.id, ticket.number, ("caller", "ci", "title"),
-                    collateral=False,
-                )  # fmt: skip
+            again = self._incidents[second]
+            self._spoilt |= {asked.id, again.id}
+            self._write(
+                "TKT-REOPEN-DUP", "repeat", "incident", again.id, again.number, ("caller", "ci", "title"),
+                collateral=False,
+            )  # fmt: skip
 
 
 _ASKED = ("title", "description", "category", "subcategory", "caller", "ci", "service", "site", "region")
@@ -212,6 +214,9 @@ def choose_orphans(seed: int, cis: Sequence[Ci], untouchable: frozenset[str]) ->
     fit = [
         ci.id
         for ci in cis
-        if ci.cls in RELATED and ci.form in ("linux_server", "windows_server", "switch") and ci.id not in untouchable
+        if ci.cls in RELATED
+        and ci.status in IN_USE
+        and ci.form in ("linux_server", "windows_server", "switch")
+        and ci.id not in untouchable
     ]
     return frozenset(dice(seed, "orphans").sample(fit, max(2, len(fit) // 100)))

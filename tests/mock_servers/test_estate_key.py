@@ -17,6 +17,7 @@ import pytest
 from mock_servers.estate import Estate, assumptions, generate, servicenow, stories
 from mock_servers.estate.key import Key
 from mock_servers.estate.model import Ci, Incident
+from mock_servers.estate.servicenow_codes import CLASSES
 
 from interlock.quality.judge import Judge
 from interlock.quality.profile import Profile
@@ -177,10 +178,10 @@ def repeated(tickets: list[Row]) -> Iterator[str]:
     for row in tickets:
         words = tuple(row[column] for column in ("caller_id", "cmdb_ci", "short_description", "description"))
         asked[words].append((epoch(row["opened_at"]) or 0, row["sys_id"]))
-    for times_of in asked.values():
-        for (one, first), (two, second) in pairwise(sorted(times_of)):
-            if two - one <= DAY:
-                yield from (first, second)
+    for words, times_of in asked.items():
+        for (one, _), (two, second) in pairwise(sorted(times_of)):
+            if words[1] and two - one <= DAY:
+                yield second
 
 
 def on_cycles(edges: set[tuple[str, str]]) -> set[str]:
@@ -216,7 +217,7 @@ def oracle(estate: Estate) -> set[Finding]:
     found = {finding for row in items for finding in ci_findings(row)}
     active = {row["sys_id"] for row in native["sys_user"] if row["active"] == "true"}
     found |= {finding for row in native["incident"] for finding in ticket_findings(row, active, ids)}
-    found |= {("TKT-REOPEN-DUP", "repeated", key) for key in repeated(native["incident"])}
+    found |= {("TKT-REOPEN-DUP", "repeat", key) for key in repeated(native["incident"])}
     found |= {("CI-DUP-IN", "serial", key) for key in shared(items, "serial_number", lambda ci: True)}
     found |= {
         ("CI-IP-SHARED", "ip", key) for key in shared(items, "ip_address", lambda ci: ci["install_status"] == "1")
@@ -277,7 +278,7 @@ CODES = {
     "TKT-SUBCAT": {"not_of_category", "missing"},
     "TKT-CI-CLASS": {"impossible"},
     "TKT-NO-CI": {"missing"},
-    "TKT-REOPEN-DUP": {"repeated"},
+    "TKT-REOPEN-DUP": {"repeat"},
 }
 
 
@@ -355,6 +356,8 @@ def test_a_ticket_spoilt_behind_the_planters_back_is_noticed() -> None:
 ROW_CHECKS = {
     "CI-STALE",
     "CI-MISS-REQ",
+    "CI-MISS-REC",
+    "CI-CLASS",
     "CI-PLACEHOLDER",
     "CI-STATUS-CONTRA",
     "TKT-PRIO",
@@ -377,6 +380,8 @@ def canonical(row: Ci | Incident) -> dict[str, object]:
         elif field.name in ("owner", "assigned_to", "support_group"):
             value = value and {"ref": f"estate:person:{value}", "name": "Some One"}
         found[field.name] = None if value == "" else value
+    if isinstance(row, Ci):
+        found["native_class"] = CLASSES[row.form]
     return found
 
 

@@ -260,6 +260,20 @@ EFFECTS = {
     "SRC-CLOCK": "hold",
     "CI-CLASS": "allow",
     "CI-MISS-REC": "allow",
+    "CI-IP-SHARED": "hold",
+    "CI-CONFLICT": "hold",
+    "CI-DUP-X": "hold",
+    "CI-DUP-MAYBE": "allow",
+    "CI-UNMONITORED": "allow",
+    "CI-NO-ASSET": "allow",
+    "MON-NO-CI": "allow",
+    "AST-NO-CI": "allow",
+    "ALR-RETIRED": "hold",
+    "REL-STALE": "allow",
+    "REL-DUP": "allow",
+    "REL-RULE": "allow",
+    "REL-CYCLE": "hold",
+    "REF-DANGLING": "hold",
 }
 
 

@@ -33,7 +33,7 @@ def _refs(check: SetCheck, example: dict[str, Any]) -> set[str]:
     if check.on != "source":
         return {
             row["ref"]
-            for table in (f"stored_{check.on}", *check.reads)
+            for table in (*(f"stored_{kind}" for kind in check.kinds), *check.reads)
             for row in example.get(table, ())
             if "ref" in row
         }

@@ -34,7 +34,7 @@ def scan(
     settings = config_of(config)
     profile, as_of = asyncio.run(current_profile(settings))
     with watching(as_json) as progress:
-        result = nightly.run(settings.state, profile, as_of, codes=codes, full=full, progress=progress)
+        result = nightly.run(settings.state, profile, as_of, codes=codes, full=full, progress=progress, config=settings)
     if as_json:
         print_json({**result.as_json(), "findings": str(result.findings)})
         return

@@ -7,7 +7,7 @@ one key and SQLite seeks by index. Two things are therefore never done here: a j
 
 from __future__ import annotations
 
-from functools import cached_property, reduce
+from functools import cached_property
 
 import ibis
 import ibis.expr.types as ir
@@ -20,14 +20,49 @@ UNUSED = ("planned", "ordered", "in_stock", "retired", "stolen", "missing")
 """Statuses of a CI that nobody can use: nothing hangs on it, and nothing needs to."""
 
 
+RELATIONS_OF_CI = (
+    "SELECT ref FROM stored_relationship WHERE subject IN (:ref, :handle_ref)"
+    " UNION SELECT ref FROM stored_relationship WHERE object IN (:ref, :handle_ref)"
+)
+"""SQL of the relations that touch a changed CI, for ``touched``."""
+
+SURE = 900
+"""Score, out of 1000, from which two CIs of ``same_as`` count as one thing."""
+
+REFERENCES: dict[str, dict[str, str]] = {
+    "incident": {"ci": "ci", "service": "ci", "caller": "person", "assignee": "person", "group": "group"},
+    "request": {"requested_for": "person", "assignee": "person", "group": "group"},
+    "change": {"ci": "ci", "service": "ci", "requested_by": "person", "assignee": "person", "group": "group"},
+    "problem": {"ci": "ci", "service": "ci", "assignee": "person", "group": "group"},
+    "alert": {"ci": "ci", "assignee": "person", "group": "group"},
+    "ci": {"owner": "person", "assigned_to": "person", "support_group": "group"},
+    "asset": {"ci": "ci", "owner": "person", "assigned_to": "person", "group": "group"},
+}
+"""The links somebody may act by, and the kind each leads to."""
+
+OVER: dict[str, tuple[str, ...]] = {
+    "incident": ("closed", "cancelled"),
+    "request": ("fulfilled", "closed", "cancelled", "rejected"),
+    "change": ("closed", "cancelled"),
+    "problem": ("closed",),
+    "alert": ("closed",),
+    "ci": ("retired", "stolen", "missing"),
+    "asset": ("retired", "missing"),
+}
+"""The states, or statuses, in which a record is history."""
+
+
 def base(name: str) -> ir.Table:
     """A table of ``tables``, not bound to an engine. Raises KeyError for a name that does not exist."""
     return ibis.table({column.name: column.type for column in ALL[name]}, name=name)
 
 
 def union(parts: list[ir.Table]) -> ir.Table:
-    """All rows of all parts, as they are."""
-    return reduce(lambda one, other: one.union(other, distinct=False), parts)
+    """All rows of all parts, as they are; by halves, since SQLite takes no deep nesting."""
+    if len(parts) == 1:
+        return parts[0]
+    half = len(parts) // 2
+    return union(parts[:half]).union(union(parts[half:]), distinct=False)
 
 
 class Relations:
@@ -48,7 +83,7 @@ class Relations:
     def ci(self) -> ir.Table:
         """CIs with what the profile says of them, in the names that row checks know.
 
-        ``retired``: on either axis. ``in_use``: not known to be out of use.
+        ``retired``: on either axis. ``in_use``: not known to be out of use. ``exists``: 1, see ``holders``.
         """
         stored, setting = base("stored_ci"), base("ci_setting")
         settings = [c for c in setting.columns if c not in ("source", "cls", "environment")]
@@ -66,6 +101,7 @@ class Relations:
             retired=(both.status.fill_null("") == "retired") | (operation == "retired"),
             in_use=both.status.fill_null("").notin(UNUSED) & (operation != "retired"),
             now=self.now,
+            exists=1,
             **{name: both[name] for name in settings},
         )
 
@@ -115,6 +151,28 @@ class Relations:
         return union(parts)
 
     @cached_property
+    def ci_address(self) -> ir.Table:
+        """The addresses that CIs in use have for themselves."""
+        ci, shared = self.ci, base("shared_address")
+        own = ci.filter(ci.owns_address, ci.in_use, ci.ip.contains(".") | ci.ip.contains(":"))
+        return own.anti_join(shared, ["source", "ip"]).select("ref", "source", "ip")
+
+    @cached_property
+    def reference(self) -> ir.Table:
+        """What records that are not over refer to: a row a link to a CI, a person or a group."""
+        parts = []
+        for kind, links in REFERENCES.items():
+            stored = base(f"stored_{kind}")
+            going = stored.filter(_going(kind, stored))
+            parts += [
+                going.filter(going[field].notnull()).select(
+                    "ref", "source", field=ibis.literal(field), target=going[field], kind=ibis.literal(target)
+                )
+                for field, target in links.items()
+            ]
+        return union(parts)
+
+    @cached_property
     def source(self) -> ir.Table:
         """The harvested kinds of sources, with what the profile says of the source; ``ref`` is the kind's."""
         state, setting = base("source_state"), base("source_setting")
@@ -129,3 +187,23 @@ class Relations:
         by = ("source", "clock_skew_s")
         seen = self.source.group_by(by).agg(most=self.source.skew_s.max(), least=self.source.skew_s.min())
         return seen.select(*seen.columns, ref=text("{}:source:clock", seen.source))
+
+
+def _going(kind: str, stored: ir.Table) -> ir.BooleanValue:
+    """Whether a record is not over; null, which is no, when that is not known of a ticket."""
+    if kind in ("ci", "asset"):
+        return stored.status.fill_null("").notin(OVER[kind])
+    going = stored.state.notin(OVER[kind])
+    return stored.active.coalesce(going) if "active" in stored.columns else going
+
+
+def holders(role: str, kind: str, source_role: ir.Table, source_state: ir.Table) -> ir.Table:
+    """The sources of a role whose records of a kind are harvested. ``exists`` is 1: to ask for any of them."""
+    told = source_state.filter(source_state.kind == kind)
+    return source_role.filter(source_role.role == role).semi_join(told, ["source"]).select("source", exists=1)
+
+
+def partners(same_as: ir.Table, stored_ci: ir.Table, sources: ir.Table) -> ir.Table:
+    """The CIs that are one thing with a CI of one of the sources, by ``ref``."""
+    theirs = stored_ci.semi_join(sources, ["source"]).select(other="ref")
+    return same_as.filter(same_as.score >= SURE).semi_join(theirs, ["other"]).select("ref")

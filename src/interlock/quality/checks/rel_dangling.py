@@ -20,7 +20,7 @@ from __future__ import annotations
 import ibis.expr.types as ir
 
 from interlock.quality.kit import known, set_check, text
-from interlock.quality.relations import union
+from interlock.quality.relations import RELATIONS_OF_CI, union
 
 EXAMPLES = [
     {
@@ -50,8 +50,7 @@ EXAMPLES = [
     joins=("stored_ci", "source_state"),
     touched={
         "relationship": "SELECT :ref",
-        "ci": "SELECT ref FROM stored_relationship WHERE subject IN (:ref, :handle_ref)"
-        " UNION SELECT ref FROM stored_relationship WHERE object IN (:ref, :handle_ref)",
+        "ci": RELATIONS_OF_CI,
     },
     needs=("subject", "object"),
     fields=("subject", "object"),
