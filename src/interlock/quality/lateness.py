@@ -9,20 +9,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from typing import Protocol
 
 from interlock.quality.evidence import merged
+from interlock.quality.flags.store import FlagStore
 from interlock.quality.preparers.source_state import SourceState
 from interlock.quality.rowlevel import RowLevel, shipped
 from interlock.quality.tables import ddl
 
 CODE = "SRC-LATE"
-
-
-class Flags(Protocol):
-    """What of the flag store is needed."""
-
-    def replace(self, ref: str, found: Sequence[tuple[str, str]], codes: Sequence[str], at: float, by: str) -> bool: ...
 
 
 def late(states: Sequence[SourceState], now: float, level: RowLevel | None = None) -> dict[str, str | None]:
@@ -42,7 +36,7 @@ def late(states: Sequence[SourceState], now: float, level: RowLevel | None = Non
 
 
 def rejudge(
-    states: Sequence[SourceState], flags: Flags, now: float, before: Mapping[str, str | None]
+    states: Sequence[SourceState], flags: FlagStore, now: float, before: Mapping[str, str | None]
 ) -> dict[str, str | None]:
     """Bring the flags of SRC-LATE up to ``now``; only what is not as ``before`` is written. Returns what is."""
     found = late(states, now)

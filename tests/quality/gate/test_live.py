@@ -123,7 +123,7 @@ def started(world: World, folder: Path, rows: int) -> Live:
         ref = world.ref(kind)
         world.rows[kind][ref] = world.row(kind, ref)
     with on_duckdb(world.tables()) as duck:
-        fill(duck, folder, float(NOW))
+        fill(duck, folder, {"a": NOW, "b": NOW})
     return Live(folder)
 
 
@@ -180,7 +180,7 @@ def test_a_new_index_takes_over_what_was_touched_meanwhile(tmp_path: Path) -> No
     live = started(world, tmp_path / "live", 0)
     live.touch("ci", "a:ci:2", stored("ci", two), NOW + 60.0)
     with on_duckdb(world.tables()) as duck:  # a scan of what was harvested before
-        fill(duck, tmp_path / "live", NOW + 30.0)
+        fill(duck, tmp_path / "live", {"a": NOW + 30.0})
     touched = live.touch("ci", "a:ci:1", stored("ci", one), NOW + 90.0)
     assert touched.verdicts["a:ci:2"]["CI-DUP-IN"] == "duplicate: serial s on 2 records, first a:ci:1"
     live.close()

@@ -13,6 +13,7 @@ from tests.quality.harvest.test_snapshots import row
 
 from interlock.clock import ManualClock
 from interlock.config import Config, read_config
+from interlock.quality.flags.store import FlagStore
 from interlock.quality.harvest.history import Run, add_run
 from interlock.quality.harvest.snapshots import Snapshots
 from interlock.quality.lateness import CODE, late, rejudge
@@ -112,28 +113,24 @@ def test_a_source_that_is_not_configured_any_more_is_never_late(snapshots: Snaps
     assert only(snapshots, read_config({}, Path("/nowhere"), environ={})).expected_by is None
 
 
-class Flags:
-    def __init__(self) -> None:
-        self.said: list[tuple[str, list[tuple[str, str]], float]] = []
-
-    def replace(self, ref: str, found: Any, codes: Any, at: float, by: str) -> bool:
-        assert (list(codes), by) == ([CODE], "worker")
-        self.said.append((ref, list(found), at))
-        return True
-
-
 def test_a_source_becomes_late_by_the_clock_and_is_said_so_once(snapshots: Snapshots, clock: ManualClock) -> None:
     publish(snapshots, 5)
-    config, flags = configured(harvest="0 2 * * *"), Flags()
+    config = configured(harvest="0 2 * * *")
+    flags = FlagStore(snapshots.folder.parent, clock)
     due, before, states = at("2026-03-03T02:30"), {}, source_states(snapshots, config)
-    for _ in range(2 * 24 * 60):
+    while not (raised := flags.of("cmdb:source:ci")):
         clock.advance(60)
         before = rejudge(states, flags, clock.now(), before)
-    (first, raised) = flags.said
-    assert first[:2] == ("cmdb:source:ci", [])
+    (flag,) = raised
+    assert due < clock.now() <= due + 60
     evidence = f"late: expected_by @{due:.0f}; harvested_at @{at('2026-03-02T02:10'):.0f}"
-    assert raised[:2] == ("cmdb:source:ci", [(CODE, evidence)])
-    assert due < raised[2] <= due + 60
+    assert (flag.code, flag.evidence, flag.status, flag.first_at) == (CODE, evidence, "open", clock.now())
+    events, sequence = len(flags.events("cmdb:source:ci", CODE)), flags.sequence()
+    for _ in range(3):
+        clock.advance(60)
+        before = rejudge(states, flags, clock.now(), before)
+    rejudge(states, flags, clock.now(), {})  # another worker, or this one after a restart
+    assert (len(flags.events("cmdb:source:ci", CODE)), flags.sequence()) == (events, sequence)
     publish(snapshots, 5)
     rejudge(source_states(snapshots, config), flags, clock.now(), before)
-    assert flags.said[2][:2] == ("cmdb:source:ci", [])
+    assert flags.get("cmdb:source:ci", CODE).status == "resolved"

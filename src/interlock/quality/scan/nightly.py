@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 from interlock.config import Config
+from interlock.quality.gate.enforcing import put_in_force
 from interlock.quality.harvest.leases import reading
 from interlock.quality.harvest.snapshots import Snapshots
 from interlock.quality.profile import Profile
 from interlock.quality.scan import full as full_scan
 from interlock.quality.scan.engine import Bounds
-from interlock.quality.scan.full import Progress, Publish
+from interlock.quality.scan.full import Progress
 from interlock.quality.scan.records import ScanResult
 from interlock.quality.scan.told import told_of
 from interlock.records.problems import Problem, Slug
@@ -29,7 +31,6 @@ def run(
     full: bool = False,
     bounds: Bounds | None = None,
     progress: Progress | None = None,
-    publish: Publish | None = None,
     config: Config | None = None,
 ) -> ScanResult:
     """Scan the current snapshots as of a time (epoch seconds, UTC). With ``codes`` nothing comes into force.
@@ -42,6 +43,10 @@ def run(
     snapshots = store.all_current()
     if not snapshots:
         raise Problem(Slug.NOT_FOUND, "nothing was harvested yet", next_step="Run: interlock harvest")
+
+    def publish(connection: Any, result: ScanResult) -> None:
+        put_in_force(connection, result, state)
+
     told = told_of(store, config or Config())
     with reading(snapshots):
         if codes is not None:
