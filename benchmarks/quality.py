@@ -22,19 +22,20 @@ from typing import Any, TypeVar
 from mock_servers.estate.assumptions import DEFAULT_AS_OF
 
 from benchmarks.bench import say
-from benchmarks.enterprise import Enterprise, Planted
+from benchmarks.enterprise import ROLES, Enterprise, Planted
+from benchmarks.enterprise_sources import LATE, LATE_S, plant, schedule
 from benchmarks.estate_snapshots import harvested
-from interlock.clock import AsOfClock, Clock
+from interlock.clock import AsOfClock
 from interlock.quality.harvest.snapshots import Snapshots
 from interlock.quality.profile import Profile
 from interlock.quality.scan.full import scan
 from interlock.quality.scan.records import ScanResult
+from interlock.quality.scan.told import told_of
 
 SIZES = {"2k": 2_000, "20k": 20_000, "200k": 200_000, "1m": 1_000_000}
 LATER = {
     "CI-DUP-MAYBE": "needs probabilistic matching: its table is empty",
     "TKT-LABEL": "needs a text model: its table is empty",
-    **dict.fromkeys(("SRC-CLOCK", "SRC-LATE", "SRC-SCHEMA"), "a scan is not told of its sources yet"),
 }
 """Checks that nothing is planted for yet."""
 T = TypeVar("T")
@@ -83,21 +84,27 @@ class Outcome:
 
 def run(cis: int, state: Path, *, seed: int = 7, codes: Collection[str] | None = None) -> Outcome:
     """Make, store, scan and compare in a state folder. ``codes``: only these checks."""
-    timer, clock = _Timer(), AsOfClock(DEFAULT_AS_OF)
-    records, profile, key = stored(cis, seed, state / "snapshots", clock, timer)
-    snapshots = Snapshots(state / "snapshots", clock).all_current()
-    result = timer("scan", lambda: scan(state, snapshots, profile, clock.now(), codes))
+    timer, folder = _Timer(), state / "snapshots"
+    records, profile, key = stored(cis, seed, folder, timer)
+    snapshots = Snapshots(folder, AsOfClock(DEFAULT_AS_OF))
+    key |= plant(snapshots, DEFAULT_AS_OF)
+    told = told_of(snapshots, schedule(ROLES))
+    current = snapshots.all_current()
+    result = timer("scan", lambda: scan(state, current, profile, DEFAULT_AS_OF, codes, told=told))
     return Outcome(records, timer.wall, timer.cpu, tuple(scores(key, findings(result), result.codes)))
 
 
-def stored(cis: int, seed: int, folder: Path, clock: Clock, timer: _Timer) -> tuple[int, Profile, set[Planted]]:
+def stored(cis: int, seed: int, folder: Path, timer: _Timer) -> tuple[int, Profile, set[Planted]]:
     """Make and store an enterprise, which is gone from memory afterwards: how many records, what they are to be
-    judged by, and what was planted."""
-    enterprise = timer("generate", lambda: Enterprise(cis, seed, int(clock.now())))
+    judged by, and what was planted in them."""
+    enterprise = timer("generate", lambda: Enterprise(cis, seed, DEFAULT_AS_OF))
 
     def store() -> int:
-        kinds = [harvested(rows, source, folder, clock) for source, rows in enterprise.sources()]
-        return sum(snapshot.manifest.rows for published in kinds for snapshot in published.values())
+        rows = 0
+        for source, each in enterprise.sources():
+            clock = AsOfClock(DEFAULT_AS_OF - (LATE_S if source == LATE else 0))
+            rows += sum(snapshot.manifest.rows for snapshot in harvested(each, source, folder, clock).values())
+        return rows
 
     return timer("store", store), enterprise.profile(), enterprise.key()
 

@@ -41,6 +41,7 @@ def second(estate: Estate) -> Second:
     spoilt = {defect.record for defect in estate.defects}
     racks = [ci for ci in estate.cis if ci.form == "rack" and ci.id not in spoilt]
     known = [ci for ci in estate.cis if ci.form in FORMS and ci.id not in spoilt and rng.random() < SHARE]
+    names = {person.id: person.name for person in estate.people}
     cis: list[Ci] = []
     here: list[Defect] = []
     there: list[Defect] = []
@@ -48,7 +49,7 @@ def second(estate: Estate) -> Second:
         told = _written(ci, rng, ident(estate.seed, "second ci", ci.id))
         field = None
         if ci.form != "rack" and (n % round(1 / DISAGREE) == 0):
-            told, field = _otherwise(told, n, rng, estate)
+            told, field = _otherwise(told, n, rng, estate, names)
         cis.append(told)
         for found, record in ((here, ci), (there, told)):
             found.append(Defect("CI-DUP-X", "same", "ci", record.id, record.name, ()))
@@ -88,7 +89,7 @@ def _written(ci: Ci, rng: Random, key: str) -> Ci:
     )
 
 
-def _otherwise(ci: Ci, n: int, rng: Random, estate: Estate) -> tuple[Ci, str]:
+def _otherwise(ci: Ci, n: int, rng: Random, estate: Estate, names: dict[str, str]) -> tuple[Ci, str]:
     """The thing with one attribute that the first CMDB contradicts, and which."""
     others = [os for os, _ in OPERATING_SYSTEMS.get(ci.form, ()) if os.casefold() != ci.os.casefold()]
     field = rng.choice(("environment", "ip", "owner", "support_group", *(("os",) if others else ())))
@@ -100,8 +101,8 @@ def _otherwise(ci: Ci, n: int, rng: Random, estate: Estate) -> tuple[Ci, str]:
         environments = ("production", "staging", "test", "development")
         return replace(ci, environment=rng.choice([each for each in environments if each != ci.environment])), field
     if field == "owner":
-        name = {person.id: person.name for person in estate.people[:50]}
-        return replace(ci, owner=rng.choice([who for who in name if who != ci.owner])), field
+        others = [person.id for person in estate.people[:50] if person.name != names.get(ci.owner or "")]
+        return replace(ci, owner=rng.choice(others)), field
     groups = [group.id for group in estate.groups if group.id != ci.support_group]
     return replace(ci, support_group=rng.choice(groups)), field
 

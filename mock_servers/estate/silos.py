@@ -49,6 +49,11 @@ def monitoring(estate: Estate, misplaced: Collection[str] = ()) -> Silo:
             for ci in tool.hosts
             if ci.id in misplaced
         ),
+        *(
+            Defect("CI-IP-SHARED", "ip", "ci", _key(estate, "host", ci.id), ci.name, ("ip",), True)
+            for ci in tool.hosts
+            if ci.id in tool.doubled
+        ),
     ]
     alerts = [
         Defect("ALR-RETIRED", "retired", "alert", _key(estate, "alert", ci.id), ci.name, ("ci",)) for ci in tool.ghosts
@@ -95,6 +100,7 @@ class _Monitoring:
         watched = [ci for ci in estate.cis if ci.cls in MONITORED and ci.status in IN_USE]
         self.unknowable = [ci for ci in watched if _known_by(ci.cls) in spoilt.get(ci.id, ())]
         sound = [ci for ci in watched if ci.id not in spoilt]
+        self.doubled = {ci.id for ci in watched if "ip" in spoilt.get(ci.id, ())}  # monitoring took them over so
         self.unwatched = _some(rng, sound, 15)
         self.strangers = [f"shadow{n + 1:05d}" for n in range(max(2, len(watched) // 100))]
         retired = [ci for ci in estate.cis if ci.cls in MONITORED and ci.status == "retired" and ci.id not in spoilt]
