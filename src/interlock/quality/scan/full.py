@@ -18,7 +18,7 @@ from interlock.quality.rowlevel import shipped
 from interlock.quality.scan.derived import prepare
 from interlock.quality.scan.engine import Bounds, Files, create, create_settings, engine, text, view_stored
 from interlock.quality.scan.records import FINDINGS, ScanResult, Scans
-from interlock.quality.scan.rows import judged, view_rows
+from interlock.quality.scan.rows import judged
 from interlock.quality.scan.settings import Table
 from interlock.quality.scan.told import Told, told_by
 from interlock.quality.tables import DERIVED
@@ -113,8 +113,7 @@ def steps_of(con: Any, checks: Sequence[RowCheck | SetCheck], profile: Profile, 
     steps = []
     for kind in sorted({check.on for check in checks if isinstance(check, RowCheck)}):
         of_kind = [check for check in checks if isinstance(check, RowCheck) and check.on == kind]
-        view_rows(con, kind, as_of)
-        steps.append(Step(tuple(c.code for c in of_kind), judged(con, kind, of_kind, f"rows_{kind}")))
+        steps.append(Step(tuple(c.code for c in of_kind), judged(con, kind, of_kind, as_of)))
     steps += [Step((c.code,), set_sql(c, setsql.batch(c, as_of))) for c in checks if isinstance(c, SetCheck)]
     return steps
 
