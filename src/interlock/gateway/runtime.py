@@ -32,6 +32,7 @@ from interlock.gateway.sameness import Sameness
 from interlock.gateway.search import Joined
 from interlock.gateway.settle import Settling
 from interlock.gateway.taxonomies import Taxonomies
+from interlock.gateway.telling import tell
 from interlock.gateway.tickets import Tickets
 from interlock.gateway.trail import Trail
 from interlock.gateway.versions import Images
@@ -179,6 +180,7 @@ async def open_runtime(
         await ledger.append(Entry("start", "", clock.now(), "interlock", versions=versions))
         tasks = [asyncio.create_task(_record_acts(store, ledger)), asyncio.create_task(_measure(runtime))]
         tasks.append(asyncio.create_task(taxonomies.run(lambda version: trail.under(profile=version))))
+        tasks.append(asyncio.create_task(tell(config, clock, telemetry)))
         tasks.append(asyncio.create_task(quality.run()))
         if settle:
             tasks.append(asyncio.create_task(settling.run()))
