@@ -65,6 +65,7 @@ def _row(run: Run) -> list[str]:
 async def _harvest(settings: Any, names: list[str], kinds: list[str], full: bool, quiet: bool) -> list[Run]:
     from interlock.cli.harvest_progress import watching
     from interlock.clock import SystemClock
+    from interlock.quality.harvest.columnwise import look_seldom_for_garbage
     from interlock.quality.harvest.run import harvest_source
     from interlock.quality.harvest.snapshots import Snapshots
     from interlock.sources.opening import open_sources
@@ -77,6 +78,8 @@ async def _harvest(settings: Any, names: list[str], kinds: list[str], full: bool
     only = settings.model_copy(update={"sources": {name: settings.sources[name] for name in names}})
     sources = await open_sources(only, clock, silent_telemetry(clock))
     able = {kind for source in sources.values() for kind in source.kinds}
+
+    look_seldom_for_garbage()
 
     async def one(name: str, watch: Watch) -> list[Run]:
         mine = sources[name].kinds.intersection(kinds) if kinds else ()

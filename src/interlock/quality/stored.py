@@ -29,7 +29,7 @@ MAX_TEXT = 4_000
 _OWN = (Column("ref", "string"), Column("handle", "string"), Column("source", "string"), Column("known", "string"))
 _LAST = (Column("ext", "string"), Column("observed_at", "int64"))
 _INTEGERS = frozenset({"int", "duration", "instant"})
-_KEYED: dict[str, tuple[str, ...]] = {"ci": KEYS, "asset": ("serial", "asset_tag")}
+KEYED: dict[str, tuple[str, ...]] = {"ci": KEYS, "asset": ("serial", "asset_tag")}
 
 
 def _columns(field: Field) -> tuple[Column, ...]:
@@ -46,7 +46,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
     kind: (
         *_OWN,
         *(column for field in fields.values() if field.type != "url" for column in _columns(field)),
-        *(Column(f"{name}_key", "string", (name,)) for name in _KEYED.get(kind, ())),
+        *(Column(f"{name}_key", "string", (name,)) for name in KEYED.get(kind, ())),
         *_LAST,
     )
     for kind, fields in FIELDS.items()
@@ -64,7 +64,7 @@ def stored(kind: str, record: Mapping[str, Any], handle: str, source: str, obser
     known: list[str] = []
     values = _WRITERS[kind](record, known)
     more: list[str | None] = []
-    if keyed := _KEYED.get(kind):
+    if keyed := KEYED.get(kind):
         keys = keys_of(record, ())
         more = [_text(keys.get(name)) for name in keyed]
     ext = record.get("ext")
@@ -80,7 +80,8 @@ def stored(kind: str, record: Mapping[str, Any], handle: str, source: str, obser
     )
 
 
-def _writer(fields: Mapping[str, Field]) -> Callable[[Mapping[str, Any], list[str]], list[Any]]:
+def writer(fields: Mapping[str, Field]) -> Callable[[Mapping[str, Any], list[str]], list[Any]]:
+    """What writes the columns of these fields of a record, and adds those that are known to a list."""
     told = tuple((field.name, field.type) for field in fields.values() if field.type != "url")
 
     def write(record: Mapping[str, Any], known: list[str]) -> list[Any]:
@@ -123,4 +124,4 @@ def _text(value: str | None) -> str | None:
     return value[:MAX_TEXT] or None
 
 
-_WRITERS = {kind: _writer(fields) for kind, fields in FIELDS.items()}
+_WRITERS = {kind: writer(fields) for kind, fields in FIELDS.items()}
