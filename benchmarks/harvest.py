@@ -32,7 +32,7 @@ from interlock.adapterkit.wire import Call, Limits, Trust
 from interlock.clock import SystemClock
 from interlock.config import SourceConfig
 from interlock.places import place
-from interlock.quality.harvest.columnwise import look_seldom_for_garbage
+from interlock.quality.harvest.columnwise import little_garbage
 from interlock.quality.harvest.run import harvest_source
 from interlock.quality.harvest.snapshots import Snapshots
 from interlock.sources.opening import build_source
@@ -124,10 +124,9 @@ def _cpu(work: Any) -> tuple[float, int]:
 def harvest_cpu(cis: int = 20_000, rounds: int = ROUNDS) -> dict[str, Any]:
     """CPU seconds of both by kind, microseconds a row, and their ratio (``ratio``: of all kinds together)."""
     found: dict[str, Any] = {}
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, little_garbage():
         file = Path(folder) / "pages"
         asked = asyncio.run(record(cis, file))
-        look_seldom_for_garbage()
         port = free_port()
         url = f"http://127.0.0.1:{port}"
         server = start([sys.executable, "-m", "benchmarks.page_replay", str(file), "--port", str(port)])

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -214,11 +215,18 @@ def reader(mapping: MappingPort, kind: str, source: str) -> ByRow | ByColumn:
     return ByColumn(mapping, kind, source) if type(mapping) is Mapping else ByRow(mapping, kind, source)
 
 
-def look_seldom_for_garbage() -> None:
-    """Set the collector of a process that only harvests: a page is tens of thousands of objects, none in a cycle."""
+@contextmanager
+def little_garbage() -> Iterator[None]:
+    """The collector of a process that only harvests: a page is tens of thousands of objects, none in a cycle."""
+    usual = gc.get_threshold()
     gc.collect()
     gc.freeze()
     gc.set_threshold(200_000, 20, 100)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
+        gc.unfreeze()
 
 
 def _value(path: Path | None, leaf: str | None) -> Value | None:

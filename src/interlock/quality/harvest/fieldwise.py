@@ -179,7 +179,8 @@ class Links:
         assert wire.leaf is not None
         self._exact = exact
         found = [Value(str(spec.read.steps[0]), leaf) for leaf in (wire.leaf.value, wire.leaf.name)]
-        if spec.key is not None:
+        self._plain = spec.plain_key if spec.key is None else spec.key == spec.read  # the handle is the key
+        if spec.key is not None and not self._plain:
             found.append(Value(str(spec.key.steps[0]), wire.leaf.value))
         self.inputs: Sequence[Value] = found
         self._start = f"{source}:{spec.ref}:"
@@ -191,14 +192,14 @@ class Links:
         handles, names, *keys = cast(list[list[str]], taken)
         if "" in handles and any(name and not handle for handle, name in zip(handles, names, strict=True)):
             return self._exact(page)  # a name without a handle: not known
-        if keys and not _usable(keys[0]):
+        if (keys or self._plain) and not _usable(keys[0] if keys else handles):
             return self._exact(page)
         start = self._start
         if keys:
             pairs = zip(handles, keys[0], strict=True)
             refs = [(start + key if key else f"{start}~{handle}") if handle else None for handle, key in pairs]
         else:
-            start += "~"
+            start += "" if self._plain else "~"
             refs = [start + handle if handle else None for handle in handles]
         return Cells([refs, texts(names)[1]])
 
@@ -232,7 +233,7 @@ def way_of(spec: MappingSpec, wire: Wire, source: str, each: FieldSpec, field: F
 def _link(exact: Exact, spec: MappingSpec, wire: Wire, source: str, each: FieldSpec) -> Way:
     assert each.read is not None
     leaf = wire.leaf
-    usual = each.label is None and each.by is None and not each.plain_key and not _words(each) and each.key != each.read
+    usual = each.label is None and each.by is None and not _words(each)
     if leaf is not None and leaf.name is not None and usual:
         return Links(exact, each, source, wire)
     names = [leaf.value, leaf.name] if leaf is not None and leaf.name is not None else [leaf.value if leaf else None]
