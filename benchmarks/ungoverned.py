@@ -35,7 +35,8 @@ from interlock.governance.authority import Request
 from interlock.governance.decide import Authority
 from interlock.principals.authenticate import Authenticator
 from interlock.principals.models import Agent, Scope
-from interlock.quality.judge import Judge, Judged
+from interlock.quality.gate.quality import Quality
+from interlock.quality.judge import Judged
 from interlock.records.kinds import FIELDS
 from interlock.records.problems import Problem
 from interlock.telemetry import Log, Metrics, Telemetry
@@ -69,7 +70,7 @@ class NoBudgets(Budgets):
         return None
 
 
-class NoJudge:
+class NoQuality:
     """Every record is clean."""
 
     def judge(self, kind: str, record: Mapping[str, Any], now: float) -> Judged:
@@ -87,7 +88,7 @@ class NoTrail:
 
 def ungoverned(runtime: Runtime) -> Runtime:
     """The same gateway with parts that do nothing in place of governance."""
-    reads = Reads(runtime.sources, cast("Judge", NoJudge()), Cursors(secrets.token_bytes(32)), Images())
+    reads = Reads(runtime.sources, cast("Quality", NoQuality()), Cursors(secrets.token_bytes(32)), Images())
     pipeline = Pipeline(
         reads,
         cast("Writes", None),

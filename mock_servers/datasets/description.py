@@ -63,8 +63,11 @@ def descriptions() -> tuple[Description, ...]:
 
 def read_description(path: Path) -> Description:
     """Read one YAML file. Raises Problem invalid-argument naming the key."""
-    body = yaml.safe_load(path.read_text(encoding="utf-8"))
-    at = path.name
+    return described(yaml.safe_load(path.read_text(encoding="utf-8")), path.name)
+
+
+def described(body: Mapping[str, Any], at: str) -> Description:
+    """What a mapping says of a data set. Raises Problem invalid-argument naming the key under ``at``."""
     _known(body, _KEYS, at)
     name = body["dataset"]
     return Description(
@@ -72,13 +75,16 @@ def read_description(path: Path) -> Description:
         title=body["title"],
         plan=folder_plan(body["files"], name, f"{at}.files"),
         files=body["files"],
-        as_of=body["as_of"],
+        as_of=body.get("as_of") or {},
         matrix={
             (str(impact), str(urgency)): str(priority)
             for impact, row in (body.get("matrix") or {}).items()
             for urgency, priority in row.items()
         },
-        native={table: _native_table(entry, f"{at}.servicenow.{table}") for table, entry in body["servicenow"].items()},
+        native={
+            table: _native_table(entry, f"{at}.servicenow.{table}")
+            for table, entry in (body.get("servicenow") or {}).items()
+        },
         choices={
             table: {column: (about or {}).get("of") for column, about in entry.items()}
             for table, entry in (body.get("choices") or {}).items()

@@ -132,7 +132,7 @@ def _ci(counts: Counts, row: Raw, profile: Profile, as_of: int) -> None:
         if allowed is not None:
             counts["CI-STALE", "never_seen"] += seen is None
             counts["CI-STALE", "stale"] += seen is not None and as_of - seen > allowed
-        needed = [DEMO_COLUMNS[name] for name in rules.requires.get(cls, ()) if name in DEMO_COLUMNS]  # type: ignore[call-overload]
+        needed = [DEMO_COLUMNS[name] for name in rules.requires.get(cls, ()) if name in DEMO_COLUMNS]
         counts["CI-MISS-REQ", "missing"] += any(_blank(row[c]) or _plain(row[c]) in junk for c in needed)
     counts["CI-PLACEHOLDER", "placeholder"] += any(_plain(row[column]) in junk for column in DEMO_COLUMNS.values())
     in_stock = row["install_status"] == "In Stock" and row["operational_status"] == "Operational"

@@ -145,12 +145,24 @@ LABELS: dict[str, str] = {
 RELATED = ("server", "virtual_machine", "database", "network_device", "storage")
 """Classes that need at least one relationship."""
 
+MONITORED = ("server", "network_device", "firewall", "load_balancer")
+"""Classes that monitoring has to watch while they are in use."""
+
+NEEDS_ASSET = ("computer", "printer", "firewall", "load_balancer")
+"""Classes that somebody bought: there is an asset of each."""
+
+IN_USE = ("live", "maintenance", "repair")
+"""Statuses of a CI that serves somebody."""
+
 DEPENDENCIES = ("depends_on", "runs_on", "hosted_on", "uses")
 """Relation types along which a cycle is a defect."""
 
 RELATION_RULES: tuple[tuple[str, str, str], ...] = (
     ("location", "contains", "rack"),
-    *(("rack", "contains", cls) for cls in ("server", "mainframe", "load_balancer", "firewall", "storage")),
+    *(
+        ("rack", "contains", cls)
+        for cls in ("server", "mainframe", "load_balancer", "firewall", "storage", "network_device")
+    ),
     ("rack", "powered_by", "ups"),
     ("server", "member_of", "cluster"),
     ("virtual_machine", "hosted_on", "server"),
@@ -200,9 +212,14 @@ def profile(source: str, stored: Callable[[str], str] = str) -> dict[str, Any]:
         "ci": {
             "max_age": {"default": DEFAULT_MAX_AGE_S, **MAX_AGE_S},
             "requires": {cls: list(fields) for cls, fields in REQUIRED.items()},
+            "recommends": {cls: list(fields) for cls, fields in RECOMMENDED.items()},
+            "needs_relation": list(RELATED),
+            "monitored": list(MONITORED),
+            "needs_asset": list(NEEDS_ASSET),
             "junk": list(JUNK),
             "discovered_within_days": RETIRED_SEEN_WITHIN_S // DAY,
         },
+        "relation": {"dependencies": list(DEPENDENCIES), "rules": _rules()},
         "incident": {
             "priority": {impact: {urgency: MATRIX[impact, urgency] for urgency in levels} for impact in levels},
             "needs_ci": [stored(category) for category in NEEDS_CI],
@@ -217,6 +234,13 @@ def profile(source: str, stored: Callable[[str], str] = str) -> dict[str, Any]:
             },
         },
     }
+
+
+def _rules() -> dict[str, dict[str, list[str]]]:
+    found: dict[str, dict[str, list[str]]] = {}
+    for subject, word, target in RELATION_RULES:
+        found.setdefault(word, {}).setdefault(subject, []).append(target)
+    return found
 
 
 def as_data(as_of: int) -> dict[str, Any]:
@@ -238,6 +262,8 @@ def as_data(as_of: int) -> dict[str, Any]:
         "ticket_classes": TICKET_CLASSES,
         "repeat_within_s": REPEAT_WITHIN_S,
         "related": RELATED,
+        "monitored": MONITORED,
+        "needs_asset": NEEDS_ASSET,
         "dependencies": DEPENDENCIES,
         "relation_rules": RELATION_RULES,
         "class_os": CLASS_OS,

@@ -135,6 +135,7 @@ def test_two_columns_cannot_be_given_one_name(tmp_path: Path) -> None:
         ("DD-MM-YYYY hh:mm", "29-02-2016 01:16", "2016-02-29T01:16:00Z"),
         ("DD-MM-YYYY", "29-02-2016", "2016-02-29"),
         ("M/D/YYYY h:mm A", "2/9/2016 12:05 am", "2016-02-09T00:05:00Z"),
+        ("YYYY-MM-DD hh:mm:ss.f", "2023-01-11 01:17:39.128189467", "2023-01-11T01:17:39Z"),
         ("M/D/YYYY h:mm A", "2/9/2016 12:05 PM", "2016-02-09T12:05:00Z"),
     ],
 )

@@ -20,6 +20,7 @@ from interlock.gateway.changes import Changes
 from interlock.gateway.context import Context, Reply
 from interlock.gateway.cursors import Cursors
 from interlock.gateway.graph import Graph
+from interlock.gateway.notice import Notice
 from interlock.gateway.ordering import Ordering
 from interlock.gateway.perform import Performer
 from interlock.gateway.pipeline import Pipeline, read_arguments
@@ -36,6 +37,7 @@ from interlock.governance.authority import DeclaredTools
 from interlock.governance.ledger import Ledger
 from interlock.principals.models import Agent, Person, Scope
 from interlock.principals.models import Budgets as AgentBudgets
+from interlock.quality.gate.quality import Quality
 from interlock.quality.judge import Judge
 from interlock.records import times
 from interlock.records.filters import Query, matches
@@ -339,7 +341,7 @@ class Bench:
     source: FakeSource
     journal: Journal
     ledger: Ledger
-    judge: Judge
+    quality: Quality
     pipeline: Pipeline
     settling: Settling
     approvals: Approvals
@@ -402,17 +404,19 @@ async def bench_in(folder: Path, **more: Any) -> AsyncIterator[Bench]:
     def ids() -> str:
         return f"{next(counter):020d}"
 
-    judge, policy, images, budgets = Judge(), more.get("policy") or DeclaredTools(), Images(), Budgets()
+    quality = Quality(Judge(more.get("profile")), folder, clock)
+    policy, images, budgets = more.get("policy") or DeclaredTools(), Images(), Budgets()
     journal = Journal(state.db)
-    trail = Trail(ledger, {"policy": policy.version, "profile": judge.version})
-    reads = Reads(sources, judge, Cursors(b"k" * 32), images)
+    trail = Trail(ledger, {"policy": policy.version, "profile": quality.version})
+    reads = Reads(sources, quality, Cursors(b"k" * 32), images)
     Tickets(reads)
     Changes(reads)
     Ordering(reads)
-    Graph(reads, Sameness(reads, judge.profile, clock), clock)
-    preparer = Preparer(reads, judge, policy, images)
-    performer = Performer(sources, journal, clock)
-    writes = Writes(preparer, performer, journal, trail, clock, ids, budgets)
+    Graph(reads, Sameness(reads, quality.profile, clock), clock)
+    preparer = Preparer(reads, quality, policy, images)
+    notice = Notice(quality)
+    performer = Performer(sources, journal, clock, notice.seen)
+    writes = Writes(preparer, performer, journal, trail, clock, ids, budgets, notice)
     pipeline = Pipeline(reads, writes, policy, trail, clock, clock, ids, silent_telemetry(clock).metrics, budgets)
     agents: dict[str, Agent] = {"bot": agent()}
 
@@ -432,9 +436,9 @@ async def bench_in(folder: Path, **more: Any) -> AsyncIterator[Bench]:
     approvals = Approvals(journal, clock, record, lambda who: agents[who].owner, receipts.denied)
     try:
         yield Bench(
-            clock, source, journal, ledger, judge, pipeline, settling, approvals, preparer, sources, folder, agents
+            clock, source, journal, ledger, quality, pipeline, settling, approvals, preparer, sources, folder, agents
         )
     finally:
         await ledger.close()
         await state.close()
-        judge.close()
+        quality.close()

@@ -172,13 +172,13 @@ class TestTaxonomies:
             began = time.monotonic()
             async with open_runtime(house.config(tmp_path), silent_telemetry(SystemClock())) as runtime:
                 assert time.monotonic() - began < 2.5
-                before = runtime.judge.version
+                before = runtime.quality.version
                 house.mock.faults.reset()
                 for _ in range(200):
-                    if runtime.judge.version != before:
+                    if runtime.quality.version != before:
                         break
                     await asyncio.sleep(0.02)
-                assert runtime.judge.version != before
+                assert runtime.quality.version != before
                 bot = added(runtime)
                 ref = f"snow:incident:{self._odd(house)}"
                 assert (await runtime.pipeline.handle(bot, "incident_get", {"ref": ref})).status == 200
@@ -188,8 +188,8 @@ class TestTaxonomies:
 
                 with sqlite3.connect(runtime.config.state / "ledger.sqlite") as db:
                     (body,) = db.execute("SELECT body FROM chain ORDER BY seq DESC LIMIT 1").fetchone()
-                assert json.loads(body)["versions"]["profile"] == runtime.judge.version
-                sources = runtime.judge.profile.incident.sources["snow"]
+                assert json.loads(body)["versions"]["profile"] == runtime.quality.version
+                sources = runtime.quality.profile.incident.sources["snow"]
                 assert "network" in (sources.categories or ())
         finally:
             house.mock.faults.reset()

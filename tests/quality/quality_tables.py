@@ -81,13 +81,12 @@ def keys(connection: sqlite3.Connection, check: KeyedSet, kind: str, row: Mappin
 
 def judged(connection: sqlite3.Connection, check: KeyedSet, ref: str, now: int) -> str | None:
     """What a check says of one record by the indexed path. A source stands under its name."""
-    row = (
-        {"source": ref.partition(":")[0]} if check.kind == "source" else row_of(connection, f"stored_{check.kind}", ref)
-    )
+    source, kind, _ = ref.split(":", 2)
+    row = {"source": source} if kind == "source" else row_of(connection, f"stored_{kind}", ref)
     if row is None:
         return None
     assert check.sql is not None
-    under = keys(connection, check, check.kind, row) if check.members else {ref}
+    under = keys(connection, check, kind, row) if check.members else {ref}
     found = [connection.execute(check.sql, {"key": key, "now": now}).fetchall() for key in sorted(under)]
     return merged(evidence for rows in found for record, evidence in rows if record == ref)
 
@@ -100,7 +99,7 @@ def touched(
     for row in rows:
         if row is None:
             continue
-        if kind == check.kind:
+        if kind in check.kinds:
             found.add(row["ref"])
         for key in keys(connection, check, kind, row):
             members = connection.execute(check.members, {"key": key}).fetchall() if check.members else [(key,)]

@@ -71,8 +71,9 @@ def test_statements_bind_the_columns_in_order() -> None:
 def test_evidence_speaks_of_fields_of_its_kind() -> None:
     checks, sets = shipped().checks, shipped().sets
     for check in checks.values():
-        assert check.fields or check.kind == "source"
-        assert check.fields <= set(FIELDS.get(check.kind, ()))
+        assert check.fields or check.code in sets
+        kinds = sets[check.code].kinds if check.code in sets else (check.kind,)
+        assert check.fields <= {field for kind in kinds for field in FIELDS.get(kind, ())}
         assert check.needs <= set(FIELDS.get(check.kind, ()))
         if check.code not in sets:
             assert check.needs | check.fields <= RELATIONS[check.kind].reads

@@ -1,8 +1,9 @@
 """Dates in exports: a declared form and zone in, canonical instants and days out.
 
 A form is written as people write it: ``D/M/YYYY hh:mm``, ``YYYY-MM-DD h:mm:ss``, ``DD-MM-YYYY``,
-``M/D/YYYY h:mm A``. A single letter takes one or two digits, a doubled one exactly two. Nothing about a
-date is guessed: 3/4/2016 has two readings, and only the export's owner knows which.
+``M/D/YYYY h:mm A``. A single letter takes one or two digits, a doubled one exactly two; ``f`` takes the digits
+of a fraction of a second, which are dropped. Nothing about a date is guessed: 3/4/2016 has two readings, and
+only the export's owner knows which.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ _TOKENS: dict[str, tuple[str, str]] = {
     "h": ("hour", r"\d{1,2}"),
     "mm": ("minute", r"\d{2}"),
     "ss": ("second", r"\d{2}"),
+    "f": ("fraction", r"\d{1,9}"),
     "A": ("half", r"[AaPp][Mm]"),
 }
 _TOKEN = re.compile("|".join(_TOKENS))

@@ -17,10 +17,12 @@ from interlock.cli import (
     connect,
     contracts,
     demo,
+    flags,
     harvest,
     jobs,
     ledger,
     people,
+    scan,
     serve,
     storage,
     worker,
@@ -41,6 +43,7 @@ app.command("worker")(worker.worker)
 app.command("storage")(storage.storage)
 app.command("demo")(demo.demo)
 app.command("harvest")(harvest.harvest)
+app.command("scan")(scan.scan)
 app.command("call")(calls.call)
 app.command("tools")(calls.tools)
 app.command("connect")(connect.connect)
@@ -52,6 +55,7 @@ app.add_typer(agents.app, name="agents")
 app.add_typer(people.app, name="people")
 app.add_typer(approvals.app, name="approvals")
 app.add_typer(jobs.app, name="jobs")
+app.add_typer(flags.app, name="flags")
 app.add_typer(ledger.app, name="ledger")
 
 

@@ -60,14 +60,20 @@ def storage(
 def _remove(settings: Config) -> list[Snapshot]:
     from interlock.clock import SystemClock
     from interlock.jobs.store import SqliteJobs
+    from interlock.quality.flags.rows import NAME
+    from interlock.quality.flags.store import FlagStore
     from interlock.quality.harvest.retention import DAY, retire
     from interlock.quality.harvest.snapshots import Snapshots
 
-    clock = SystemClock()
+    clock, policy = SystemClock(), settings.storage
     jobs = SqliteJobs(settings.state, clock)
-    jobs.forget(clock.now() - settings.storage.runs_days * DAY)
+    jobs.forget(clock.now() - policy.runs_days * DAY)
     jobs.close()
-    return retire(Snapshots(settings.state / "snapshots", clock), settings.storage.snapshots)
+    if (settings.state / NAME).exists():
+        flags = FlagStore(settings.state, clock)
+        flags.prune(clock.now() - policy.flags_days * DAY)
+        flags.close()
+    return retire(Snapshots(settings.state / "snapshots", clock), policy.snapshots)
 
 
 def _before(part: str, log: list[Size]) -> list[str]:

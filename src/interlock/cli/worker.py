@@ -32,6 +32,10 @@ async def _work(config: Config, path: Path, once: bool) -> None:
     from interlock.jobs.plan import plan_of
     from interlock.jobs.store import SqliteJobs
     from interlock.jobs.worker import Worker, minutely
+    from interlock.quality.flags.store import FlagStore
+    from interlock.quality.harvest.snapshots import Snapshots
+    from interlock.quality.lateness import rejudge
+    from interlock.quality.preparers.source_state import source_states
     from interlock.state.sizes import note
 
     plan = [job for job in plan_of(config, path) if job.schedule]
@@ -45,9 +49,14 @@ async def _work(config: Config, path: Path, once: bool) -> None:
     clock = SystemClock()
     log = stderr_telemetry(clock).log
     jobs = SqliteJobs(config.state, clock)
+    snapshots, flags = Snapshots(config.state / "snapshots", clock), FlagStore(config.state, clock)
+    said: dict[str, str | None] = {}
 
     async def between() -> None:
+        nonlocal said
         note(config.state, clock.now())
+        now = config.as_of.timestamp() if config.as_of else clock.now()
+        said = rejudge(source_states(snapshots, config), flags, now, said)
 
     worker = Worker(jobs, plan, clock, log, parallel=config.schedule.parallel, between=minutely(between))
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -62,4 +71,5 @@ async def _work(config: Config, path: Path, once: bool) -> None:
             await worker.run()
     finally:
         jobs.close()
+        flags.close()
         log.flush()

@@ -19,4 +19,5 @@ class Storage(Section):
 
     snapshots: Kept = Kept()
     payloads_days: float | None = Field(default=None, gt=0, le=36_500)
+    flags_days: float = Field(default=365, ge=30, le=3650)
     runs_days: float = Field(default=90, ge=1, le=3650)

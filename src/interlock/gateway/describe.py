@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from interlock.principals.models import Agent
-from interlock.quality.judge import Judge
+from interlock.quality.gate.quality import Quality
 from interlock.quality.profile import UNCHECKED
 from interlock.records.filters import AnyOf, Filter
 from interlock.records.problems import Problem, Slug
@@ -69,7 +69,7 @@ def who(agent: Agent) -> dict[str, Any]:
     }
 
 
-def describe_tool(name: str, agent: Agent, judge: Judge) -> dict[str, Any]:
+def describe_tool(name: str, agent: Agent, quality: Quality) -> dict[str, Any]:
     """The answer of tool_describe. Raises not-found for a tool the agent cannot use."""
     names = usable(agent)
     if name not in names:
@@ -86,8 +86,8 @@ def describe_tool(name: str, agent: Agent, judge: Judge) -> dict[str, Any]:
     if not tool.reads:
         gates = {
             code: effect
-            for code in (*judge.level.checks, UNCHECKED)
-            if (effect := judge.effect(code, name, tool.effect)) != "allow"
+            for code in (*quality.level.checks, UNCHECKED)
+            if (effect := quality.effect(code, name, tool.effect)) != "allow"
         }
     return {
         "name": tool.name,

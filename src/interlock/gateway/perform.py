@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,10 +53,18 @@ def effect_of(row: WriteRow) -> Effect:
 class Performer:
     """Sends writes and establishes what they did."""
 
-    def __init__(self, sources: Mapping[str, Source], journal: Journal, clock: Clock) -> None:
+    def __init__(
+        self,
+        sources: Mapping[str, Source],
+        journal: Journal,
+        clock: Clock,
+        seen: Callable[[str, Fetched, str], None] = lambda kind, fetched, source: None,
+    ) -> None:
+        """``seen`` hears of each record that was read back: kind, record, source. It does not raise."""
         self._sources = sources
         self._journal = journal
         self._clock = clock
+        self._seen = seen
 
     async def perform(self, row: WriteRow, not_after: float, *, patient: bool = False) -> Done:
         """Send the write of a ``performing`` row whose commit is durable, and settle it as far as can be.
@@ -105,6 +113,7 @@ class Performer:
         except Problem as problem:
             return await self.unknown(row, problem, person=person)
         record = fetched.record
+        self._seen(effect.kind, fetched, source.name)
         expected = source.norm(effect.kind, effect.changes) if effect.changes else {}
         outcome, fields = receipts.compare(expected, row.call["also"], record)
         if extra is None and any(each["outcome"] == "differs" for each in fields):

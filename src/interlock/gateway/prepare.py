@@ -18,10 +18,12 @@ from interlock.gateway.reads import Reads
 from interlock.gateway.receipts import plain
 from interlock.gateway.scopes import admits, scope_of
 from interlock.gateway.versions import Images, merged_over
+from interlock.gateway.weighing import Weighed, findings, weigh
 from interlock.governance.authority import PolicyEngine, Request
 from interlock.governance.decide import Authority, Inputs, Reason, Verdict, decide
 from interlock.principals.models import Scope
-from interlock.quality.judge import Judge, Judged, repairs
+from interlock.quality.gate.quality import Quality
+from interlock.quality.judge import Flag, Judged
 from interlock.quality.profile import UNCHECKED
 from interlock.records.filters import excludes
 from interlock.records.problems import Problem, Slug
@@ -44,6 +46,8 @@ class Prepared:
     bound: dict[str, Any]
     merged_over: list[str]
     order: dict[str, Any] | None = None
+    relied: tuple[Fetched, ...] = ()  # the CIs that the write relies on
+    stops: tuple[Flag, ...] = ()  # the flags that do not let it through
 
     @property
     def before(self) -> dict[str, Any]:
@@ -55,9 +59,9 @@ class Prepared:
 class Preparer:
     """Prepares writes."""
 
-    def __init__(self, reads: Reads, judge: Judge, policy: PolicyEngine, images: Images) -> None:
+    def __init__(self, reads: Reads, quality: Quality, policy: PolicyEngine, images: Images) -> None:
         self._reads = reads
-        self._judge = judge
+        self._quality = quality
         self._policy = policy
         self._images = images
 
@@ -101,14 +105,15 @@ class Preparer:
         if spec.op == "create" and excludes(scope.filter, after):
             detail = f"the {kind} would be outside your read scope"
             reasons.append(Reason("scope", "refuse", detail, lifts="create it inside your scope"))
-        judged = Judged((), frozenset(), "trusted")
         if target is not None:
             judged = self._reads.judged(context, kind, target.record)
-            reasons += self._weigh(
-                context, judged, target.record["ref"], scope, frozenset(changes), target.record["ref"]
-            )
-        behind, more = await self._behind(context, source, linked, target, scope)
-        reasons += more
+            ref = target.record["ref"]
+            weighed = weigh(self._quality, context, kind, judged, ref, scope, frozenset(changes), ref)
+        else:
+            judged = self._quality.source(kind, source.name)
+            weighed = weigh(self._quality, context, kind, judged, None, scope, frozenset(changes), None)
+        behind, relied = await self._behind(context, source, linked, target, scope, weighed)
+        reasons += weighed.reasons
         if spec.person is not None:
             reasons.append(Reason("authority", "hold", spec.person, lifts="a person's decision"))
         verdict = decide(
@@ -120,10 +125,23 @@ class Preparer:
             "ci": plain(target.record.get("ci")) if target else None,
             "target": target.record["ref"] if target else None,
             "policy": self._policy.version,
-            "profile": self._judge.version,
-            "findings": self._findings(context, judged, *behind),
+            "profile": self._quality.version,
+            "findings": findings(self._quality, context, (judged, *behind)),
         }
-        return Prepared(source, scope, target, linked, judged, reasons, verdict, bound, merged, order)
+        return Prepared(
+            source,
+            scope,
+            target,
+            linked,
+            judged,
+            reasons,
+            verdict,
+            bound,
+            merged,
+            order,
+            relied,
+            tuple(weighed.stops),
+        )
 
     def _merged(self, context: Context, target: Fetched | None, changes: Mapping[str, Any], scope: Scope) -> list[str]:
         expected = context.given("expected_version")
@@ -133,7 +151,7 @@ class Preparer:
         if base is not None and not admits(scope, base):
             base = None  # somebody else was shown that version; this agent was not
         assert context.kind is not None
-        judged = self._judge.judge(context.kind, target.record, context.as_of)
+        judged = self._quality.judge(context.kind, target.record, context.as_of)
         decisive = {"state", "ci"}.union(*(flag.fields for flag in judged.flags))
         return merged_over(expected, target.record, base, changes, decisive, scope.hidden)
 
@@ -154,87 +172,39 @@ class Preparer:
         """The quality of a record as it is after a write; it is remembered as shown."""
         assert context.kind is not None
         self._images.keep(record)
-        return self._judge.judge(context.kind, record, context.as_of)
-
-    def _findings(self, context: Context, *judged: Judged) -> list[list[str]]:
-        """The flags that weigh on this tool with the values they are about, for people and for release."""
-        tool = context.tool
-        return sorted(
-            [flag.code, flag.ref, render.evidence(flag.evidence)]
-            for each in judged
-            for flag in each.flags
-            if self._judge.effect(flag.code, tool.name, tool.effect) != "allow"
-        )
-
-    def _weigh(
-        self,
-        context: Context,
-        judged: Judged,
-        ref: str,
-        scope: Scope | None,
-        written: frozenset[str],
-        target: str | None,
-    ) -> list[Reason]:
-        """What a record's flags do to this tool. ``scope`` None: the agent may not read the record."""
-        tool = context.tool
-        found = []
-        for flag in judged.flags:
-            effect = self._judge.effect(flag.code, tool.name, tool.effect)
-            if target is not None and effect != "allow" and repairs(flag, written, target):
-                effect = "allow"
-            seen = scope is not None and scope.hidden.isdisjoint(flag.fields)
-            found.append(
-                Reason(
-                    "quality",
-                    effect,
-                    f"{flag.code} is raised on {'the record' if scope else 'the CI behind it'}",
-                    flag.code,
-                    ref if scope is not None else None,
-                    render.evidence(flag.evidence) if seen else None,
-                    flag.lifts,
-                )
-            )
-        if unmet := self._judge.unmet(Ref.parse(ref).kind, judged):
-            codes = ", ".join(sorted(unmet))
-            found.append(
-                Reason(
-                    "quality",
-                    self._judge.effect(UNCHECKED, tool.name, tool.effect),
-                    f"demanded checks could not run: {codes}",
-                    UNCHECKED,
-                    ref if scope is not None else None,
-                    None,
-                    "make the fields these checks need readable for the integration account",
-                )
-            )
-        return found
+        return self._quality.judge(context.kind, record, context.as_of)
 
     async def _behind(
-        self, context: Context, source: Source, linked: Linked, target: Fetched | None, scope: Scope
-    ) -> tuple[list[Judged], list[Reason]]:
-        """The quality of the CIs that the write relies on: those it names, else the one behind its ticket."""
+        self,
+        context: Context,
+        source: Source,
+        linked: Linked,
+        target: Fetched | None,
+        scope: Scope,
+        weighed: Weighed,
+    ) -> tuple[list[Judged], tuple[Fetched, ...]]:
+        """The CIs that the write relies on, weighed: those it names, else the one behind its ticket."""
         relied: list[Fetched | Problem] = [there for name, there in linked.cis if name in RELIED]
         if not relied and target is not None and "ci" not in linked.changes and "ci" in source.kinds:
             behind = await ci_behind(source, target.record)
             relied = [] if behind is None else [behind]
         judged: list[Judged] = []
-        reasons: list[Reason] = []
         readable = context.agent.scopes.get("ci")
         for ci in relied:
             if isinstance(ci, Problem):
-                effect = self._judge.effect(UNCHECKED, context.tool.name, context.tool.effect)
+                effect = self._quality.effect(UNCHECKED, context.tool.name, context.tool.effect)
                 detail = f"the CI behind the record could not be read ({ci.slug})"
                 lifts = "make the CI readable, or correct the ticket"
-                reasons.append(Reason("quality", effect, detail, UNCHECKED, None, None, lifts))
+                weighed.reasons.append(Reason("quality", effect, detail, UNCHECKED, None, None, lifts))
                 continue
             seen = None
             if readable is not None and "ci" not in scope.hidden and admits(readable, ci.record):
                 seen = readable
-            found = self._judge.judge("ci", ci.record, context.as_of)
+            found = self._quality.judge("ci", ci.record, context.as_of)
             context.flags += [flag.code for flag in found.flags]
             judged.append(found)
-            reasons += self._weigh(context, found, ci.record["ref"], seen, frozenset(), None)
-        return judged, reasons
+            weighed.add(weigh(self._quality, context, "ci", found, ci.record["ref"], seen, frozenset(), None))
+        return judged, tuple(ci for ci in relied if not isinstance(ci, Problem))
 
 
 RELIED = frozenset({"ci", "subject", "object"})

@@ -13,7 +13,8 @@ from interlock.gateway.describe import describe_tool, source_entry, who
 from interlock.gateway.scopes import admits, bounded, not_found, scope_of, shown, visible_fields
 from interlock.gateway.versions import Images
 from interlock.principals.models import Scope
-from interlock.quality.judge import Judge, Judged
+from interlock.quality.gate.quality import Quality
+from interlock.quality.judge import Judged
 from interlock.records import times
 from interlock.records.fields import EXT
 from interlock.records.filters import AnyOf, Condition, Filter, Query, Sort, known_field, read_filter, read_sort
@@ -41,14 +42,14 @@ class Reads:
     def __init__(
         self,
         sources: Mapping[str, Source],
-        judge: Judge,
+        quality: Quality,
         cursors: Cursors,
         images: Images,
         joined: search.Joined | None = None,
     ) -> None:
         self.sources = sources
         self._joined = joined or search.Joined()
-        self._judge = judge
+        self._quality = quality
         self._cursors = cursors
         self._images = images
         self._by_tool: dict[str, Callable[[Context], Awaitable[dict[str, Any]]]] = {
@@ -96,7 +97,7 @@ class Reads:
 
     def judged(self, context: Context, kind: str, record: dict[str, Any]) -> Judged:
         """The record's quality as of the call, noted for the ledger."""
-        found = self._judge.judge(kind, record, context.as_of)
+        found = self._quality.judge(kind, record, context.as_of)
         context.refs.append(record["ref"])
         context.flags += [flag.code for flag in found.flags]
         return found
@@ -383,7 +384,7 @@ class Reads:
         return {"data": who(context.agent), "provenance": render.gateway_provenance(context.now), "warnings": []}
 
     async def _describe(self, context: Context) -> dict[str, Any]:
-        data = describe_tool(context.arguments.name, context.agent, self._judge)
+        data = describe_tool(context.arguments.name, context.agent, self._quality)
         return {"data": data, "provenance": render.gateway_provenance(context.now), "warnings": []}
 
     async def _list_sources(self, context: Context) -> dict[str, Any]:

@@ -23,6 +23,7 @@ ROW_BYTES = 600
 _TITLE_BYTES = 100
 _LEAST_BYTES = 30
 _NAME_BYTES = 24
+_REF = re.compile(rf"[a-z0-9_-]+:(?:{'|'.join(FIELDS)}):[^\s;,]+")
 _EPOCH = re.compile(r"@(-?\d{1,12})")
 
 
@@ -37,8 +38,14 @@ def flag(found: Flag, scope: Scope | None) -> dict[str, Any]:
     if scope is not None:
         out["ref"] = found.ref
         if scope.hidden.isdisjoint(found.fields):
-            out["evidence"] = evidence(found.evidence)
+            text = evidence(found.evidence)
+            out["evidence"] = _others(text, found.ref) if scope.filter else text
     return out
+
+
+def _others(text: str, ref: str) -> str:
+    """Evidence for somebody who may not read all records: it does not name others than its own."""
+    return _REF.sub(lambda named: named.group() if named.group() == ref else "another record", text)
 
 
 def quality(judged: Judged, as_of: float, scope: Scope | None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A gateway put together: state, ledger, principals, sources, judge and pipeline, opened and closed in order."""
+"""A gateway put together: state, ledger, principals, sources, quality and pipeline, opened and closed in order."""
 
 from __future__ import annotations
 
@@ -19,16 +19,19 @@ from interlock.gateway.changes import Changes
 from interlock.gateway.context import Context
 from interlock.gateway.cursors import Cursors
 from interlock.gateway.graph import Graph
+from interlock.gateway.notice import Notice
 from interlock.gateway.ordering import Ordering
 from interlock.gateway.perform import Performer
 from interlock.gateway.pipeline import Pipeline, read_arguments
 from interlock.gateway.prepare import Preparer
 from interlock.gateway.reads import Reads
 from interlock.gateway.receipts import denied
+from interlock.gateway.review import Review
 from interlock.gateway.sameness import Sameness
 from interlock.gateway.search import Joined
 from interlock.gateway.settle import Settling
 from interlock.gateway.taxonomies import Taxonomies
+from interlock.gateway.telling import tell
 from interlock.gateway.tickets import Tickets
 from interlock.gateway.trail import Trail
 from interlock.gateway.versions import Images
@@ -40,7 +43,7 @@ from interlock.governance.ledger.acts import record_acts
 from interlock.principals.authenticate import Authenticator
 from interlock.principals.models import Agent
 from interlock.principals.store import PrincipalStore
-from interlock.quality.judge import Judge
+from interlock.quality.gate.quality import Quality
 from interlock.records.problems import Problem, Slug
 from interlock.sources.opening import open_sources
 from interlock.sources.source import Source
@@ -66,12 +69,13 @@ class Runtime:
     principals: Authenticator
     store: PrincipalStore
     sources: Mapping[str, Source]
-    judge: Judge
+    quality: Quality
     journal: Journal
     ledger: Ledger
     pipeline: Pipeline
     settling: Settling
     approvals: Approvals
+    review: Review
     hosts: tuple[str, ...]
 
     def knows_host(self, host: str) -> bool:
@@ -104,8 +108,8 @@ async def open_runtime(
         sources = await open_sources(config, clock, telemetry)
         stack.push_async_callback(sources.close)
         taxonomies = Taxonomies(config, sources)
-        judge = taxonomies.judge
-        stack.callback(judge.close)
+        quality = Quality(taxonomies.judge, config.state, clock)
+        stack.callback(quality.close)
         await taxonomies.start()
 
         policy = policy or DeclaredTools()
@@ -113,23 +117,24 @@ async def open_runtime(
             "interlock": __version__,
             "contract": CONTRACT,
             "policy": policy.version,
-            "profile": judge.version,
+            "profile": quality.version,
         }
         journal = Journal(state.db)
         images = Images()
         trail = Trail(ledger, versions, committed_reads=config.ledger.reads == "committed")
         joined = Joined(config.search.patience_s)
         stack.push_async_callback(joined.close)
-        reads = Reads(sources, judge, Cursors(_cursor_key(config.state)), images, joined)
+        reads = Reads(sources, quality, Cursors(_cursor_key(config.state)), images, joined)
         Tickets(reads)
         Changes(reads)
         Ordering(reads)
-        Graph(reads, Sameness(reads, judge.profile, clock), clock)
-        preparer = Preparer(reads, judge, policy, images)
-        performer = Performer(sources, journal, clock)
+        Graph(reads, Sameness(reads, quality.profile, clock), clock)
+        preparer = Preparer(reads, quality, policy, images)
+        notice = Notice(quality)
+        performer = Performer(sources, journal, clock, notice.seen)
         budgets = Budgets()
         new_id = _ids()
-        writes = Writes(preparer, performer, journal, trail, clock, new_id, budgets)
+        writes = Writes(preparer, performer, journal, trail, clock, new_id, budgets, notice)
         pipeline = Pipeline(reads, writes, policy, trail, clock, as_of, new_id, telemetry.metrics, budgets)
 
         def context_of(row: WriteRow) -> Context:
@@ -146,6 +151,12 @@ async def open_runtime(
             await trail.act("decision", person, clock.now(), detail, refs)
 
         approvals = Approvals(journal, clock, decided, lambda agent: _owner(store, agent), denied)
+
+        async def said(person: str, detail: dict[str, Any], refs: tuple[str, ...], vault: dict[str, Any]) -> None:
+            await trail.act("decision", person, clock.now(), detail, refs, vault)
+
+        review = Review(config.state, clock, said)
+        stack.callback(review.close)
         authentication = Authenticator(store, clock)
         runtime = Runtime(
             config,
@@ -154,17 +165,20 @@ async def open_runtime(
             authentication,
             store,
             sources,
-            judge,
+            quality,
             journal,
             ledger,
             pipeline,
             settling,
             approvals,
+            review,
             _hosts(config),
         )
         await ledger.append(Entry("start", "", clock.now(), "interlock", versions=versions))
         tasks = [asyncio.create_task(_record_acts(store, ledger)), asyncio.create_task(_measure(runtime))]
         tasks.append(asyncio.create_task(taxonomies.run(lambda version: trail.under(profile=version))))
+        tasks.append(asyncio.create_task(tell(config, clock, telemetry)))
+        tasks.append(asyncio.create_task(quality.run()))
         if settle:
             tasks.append(asyncio.create_task(settling.run()))
         if config.storage.payloads_days is not None:

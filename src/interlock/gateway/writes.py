@@ -11,6 +11,7 @@ from interlock.gateway import receipts, render
 from interlock.gateway.budget import Budgets
 from interlock.gateway.context import Context
 from interlock.gateway.effects import digest_of
+from interlock.gateway.notice import Notice
 from interlock.gateway.perform import Done, Performer
 from interlock.gateway.prepare import Prepared, Preparer, refusal
 from interlock.gateway.scopes import admits, shown
@@ -38,6 +39,7 @@ class Writes:
         clock: Clock,
         ids: Callable[[], str],
         budgets: Budgets,
+        notice: Notice,
     ) -> None:
         self._preparer = preparer
         self._performer = performer
@@ -46,6 +48,7 @@ class Writes:
         self._clock = clock
         self._ids = ids
         self._budgets = budgets
+        self._notice = notice
 
     async def run(self, context: Context) -> tuple[int, dict[str, Any]]:
         """Status and envelope of a write. Raises Problem refused, version-conflict, source problems..."""
@@ -63,6 +66,8 @@ class Writes:
         if dry:
             context.outcome = "dry_run"
             return 200, self._envelope(context, prepared, preview=self._preview(context, prepared))
+        if verdict.effect != "allow":
+            self._notice.stopped(context, prepared)
         if verdict.effect == "refuse":
             context.outcome = "refused"
             raise refusal(verdict)

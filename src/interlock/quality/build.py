@@ -119,6 +119,7 @@ def _entry(module: ModuleType) -> dict[str, Any]:
     examples = module.EXAMPLES
     return {
         "kind": check.on,
+        "kinds": list(check.kinds) if isinstance(check, SetCheck) else [check.on],
         "level": "row" if isinstance(check, RowCheck) else "set",
         "severity": check.severity,
         "effect": check.effect,
@@ -160,12 +161,13 @@ def _row_entry(check: RowCheck) -> dict[str, Any]:
 
 
 def _set_entry(check: SetCheck) -> dict[str, Any]:
-    _agreed(check, setsql.expression(check, 0), set(check.fields) - set(FIELDS.get(check.on, ())))
+    fields = {field for kind in check.kinds for field in FIELDS.get(kind, ())}
+    _agreed(check, setsql.expression(check, 0), set(check.fields) - fields)
     return {
         "needs_listed": None,
         "needs_setting": None,
         "applies": None,
-        "itemised": False,
+        "itemised": check.itemised,
         "fields": sorted(check.fields),
     }
 

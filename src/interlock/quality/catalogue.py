@@ -28,7 +28,13 @@ def page(level: Mapping[str, Any]) -> str:
     lines = ["| check | on | severity | default effect | what it finds |", "| --- | --- | --- | --- | --- |"]
     for code, check in checks.items():
         link = f"[{code}](#{code.lower()})"
-        cells = (link, _KINDS.get(check["kind"], check["kind"]), check["severity"], _effect(check), check["summary"])
+        cells = (
+            link,
+            ", ".join(_KINDS.get(kind, kind) for kind in check["kinds"]),
+            check["severity"],
+            _effect(check),
+            check["summary"],
+        )
         lines.append(f"| {' | '.join(cells)} |")
     return _HEAD + "\n".join(lines) + "\n" + "".join(_section(code, check) for code, check in checks.items())
 

@@ -21,9 +21,10 @@ def merged(parts: Iterable[str]) -> str | None:
 
 
 MERGED = """\
-SELECT record, string_agg(DISTINCT reason, ',' ORDER BY reason) || ': '
-    || string_agg(DISTINCT facts, '; ' ORDER BY facts) AS evidence
-FROM (SELECT record, substring(evidence, 1, instr(evidence, ': ') - 1) AS reason,
-        substring(evidence, instr(evidence, ': ') + 2) AS facts FROM ({found}))
-GROUP BY record"""
-"""The same in DuckDB, over ``{found}``: SQL that gives ``record`` and ``evidence``."""
+SELECT record, CASE WHEN len(parts) = 1 THEN parts[1] ELSE
+    array_to_string(list_sort(list_distinct(
+        list_transform(parts, lambda part: substring(part, 1, instr(part, ': ') - 1)))), ',') || ': ' ||
+    array_to_string(list_sort(list_distinct(
+        list_transform(parts, lambda part: substring(part, instr(part, ': ') + 2)))), '; ') END AS evidence
+FROM (SELECT record, list(evidence) AS parts FROM ({found}) GROUP BY record)"""
+"""The same in DuckDB, over ``{found}``: SQL that gives ``record`` and ``evidence``. Most records have one part."""

@@ -27,7 +27,7 @@ class Flag:
 
     ``evidence`` is ``reason[,reason]: fact; fact`` with times as ``@epoch``; ``reason`` is its part before
     the colon. ``fields`` are the canonical fields the evidence speaks of: whoever may not see them may not
-    see the evidence.
+    see the evidence. ``stops``: false when it is shown and counted, but holds and refuses nothing.
     """
 
     code: str
@@ -37,6 +37,7 @@ class Flag:
     evidence: str
     lifts: str
     fields: frozenset[str]
+    stops: bool = True
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -46,11 +47,15 @@ class Flag:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What the checks say of one record. ``unknown``: codes that could not run, or not in full."""
+    """What the checks say of one record. ``unknown``: codes that could not run, or not in full.
+
+    ``fault``: why the stored flags could not be read; then nothing may be written on the strength of this.
+    """
 
     flags: tuple[Flag, ...]
     unknown: frozenset[str]
     standing: Standing
+    fault: str | None = None
 
 
 _RECENT = 256  # cached records that agents ask for again and again
@@ -78,7 +83,7 @@ class Judge:
         self.profile = profile
         self._recent.clear()
         self._kinds = {
-            kind: _Kind(statement, SETTINGS[kind](self.profile, statement), self._demands(kind))
+            kind: _Kind(statement, SETTINGS[kind](self.profile, statement), self.demands(kind))
             for kind, statement in self.level.kinds.items()
         }
         matrix = self.profile.matrix
@@ -127,12 +132,12 @@ class Judge:
             return found.clean(unknown)
         flags = tuple(
             [
-                _flag(check, ref, evidence)
+                flag_of(check, ref, evidence)
                 for check, evidence in zip(found.statement.checks, row, strict=True)
                 if evidence is not None
             ]
         )
-        return Judged(flags, unknown, self._standing(flags, unknown, found.demands))
+        return Judged(flags, unknown, self.standing(kind, flags, unknown))
 
     def findings(self, records: Iterable[Mapping[str, Any]], kind: str, now: float) -> Iterator[Flag]:
         """The flags of many records, one after the other."""
@@ -159,10 +164,20 @@ class Judge:
 
     def unmet(self, kind: str, judged: Judged) -> frozenset[str]:
         """Demanded checks that could not run on a record, whatever else was raised on it."""
-        return judged.unknown & self._demands(kind)
+        return judged.unknown & self.demands(kind)
 
-    def _demands(self, kind: str) -> frozenset[str]:
+    def demands(self, kind: str) -> frozenset[str]:
+        """The checks without which a record of the kind is not trusted."""
         return frozenset(getattr(self.profile.demands, kind, ()))
+
+    def standing(self, kind: str, flags: Iterable[Flag], unknown: frozenset[str]) -> Standing:
+        """What flags and unknown checks come to for whoever reads the record."""
+        for flag in flags:
+            if flag.stops and self._generic[flag.code] != "allow":
+                return "flagged"
+        if not self.demands(kind).isdisjoint(unknown):
+            return "unchecked"
+        return "caution" if flags else "trusted"
 
     def _run(self, sql: str, values: tuple[Any, ...]) -> tuple[str | None, ...]:
         try:
@@ -174,14 +189,6 @@ class Judge:
             )
             row = self._connection.execute(sql, clean).fetchone()
         return row
-
-    def _standing(self, flags: tuple[Flag, ...], unknown: frozenset[str], demands: frozenset[str]) -> Standing:
-        for flag in flags:
-            if self._generic[flag.code] != "allow":
-                return "flagged"
-        if not demands.isdisjoint(unknown):
-            return "unchecked"
-        return "caution"
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +207,8 @@ class _Kind:
         return judged
 
 
-def _flag(check: Check, ref: str, evidence: str) -> Flag:
+def flag_of(check: Check, ref: str, evidence: str) -> Flag:
+    """The flag of a check with this evidence."""
     reason, _, facts = evidence.partition(": ")
     fields = check.fields
     if check.itemised:

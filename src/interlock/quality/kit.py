@@ -103,7 +103,9 @@ class SetCheck:
     be judged again when a record changes: by kind, SQL that gives keys from the changed row (its columns are
     bound by name). ``members``: the relation of ``reads`` whose rows under a key are the records that are
     judged by it (column ``ref``); None when the key is the record's ref. Without ``key_local`` only a scan
-    runs the check. ``needs``: fields without which it could not run. ``fields``: those its evidence speaks of.
+    runs the check. ``needs``: fields without which it could not run. ``fields``: those its evidence speaks of;
+    ``itemised``: of them, only of those it names. ``also_on``: further kinds it is raised on. ``awaits_scan``:
+    what a change of other records means for a record is left to the next scan, and ``touched`` is not complete.
     """
 
     code: str
@@ -118,7 +120,15 @@ class SetCheck:
     key_local: bool = True
     needs: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()
+    itemised: bool = False
+    also_on: tuple[str, ...] = ()
+    awaits_scan: bool = False
     effects: Mapping[str, Effect] = field(default_factory=dict)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of records it is raised on."""
+        return (self.on, *self.also_on)
 
     def __call__(self, relations: Mapping[str, ir.Table]) -> ir.Table:
         """The findings over relations by name; one row a record and reason, see ``evidence.merged``."""
@@ -139,6 +149,9 @@ def set_check(
     members: str | None = None,
     key_local: bool = True,
     needs: tuple[str, ...] = (),
+    itemised: bool = False,
+    also_on: tuple[str, ...] = (),
+    awaits_scan: bool = False,
     effects: Mapping[str, Effect] | None = None,
 ) -> Callable[[SetFunction], SetCheck]:
     """Make a set check of a function; see ``SetCheck`` and ``row_check``."""
@@ -157,6 +170,9 @@ def set_check(
             key_local=key_local,
             needs=needs,
             fields=fields,
+            itemised=itemised,
+            also_on=also_on,
+            awaits_scan=awaits_scan,
             effects=effects or {},
         )
 

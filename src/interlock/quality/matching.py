@@ -39,6 +39,9 @@ COMPARED = (
 )
 """Fields whose values are compared between sources; names and classes are a source's own way of speaking."""
 
+WORDED = ("ip", "os", "os_version", "vendor", "model", "location", "owner", "support_group")
+"""The compared fields that are neither keys nor the contract's own words: case and blanks do not count."""
+
 _SHORTEST = {"serial": 4, "cloud_id": 6, "asset_tag": 4}
 _LABEL = re.compile(r"^(?:(?:s/n|sn|serial(?: ?(?:no|number))?|asset(?: ?tag)?|tag)[\s.:#-]+)+", re.IGNORECASE)
 _SEPARATORS = re.compile(r"[\s._/\\:#-]+")
@@ -157,6 +160,17 @@ def differences(records: Mapping[str, Mapping[str, Any]], junk: Collection[str])
         if len(meant) > 1:
             found.append(Difference(name, said))
     return found
+
+
+def meanings_of(record: Mapping[str, Any]) -> dict[str, str]:
+    """The values of ``WORDED`` fields in the form in which two sources' values are compared."""
+    return {name: said for name in WORDED if name in record and (said := meant(record[name])) is not None}
+
+
+def meant(value: Any) -> str | None:
+    """A value, or the text it shows, as it is compared; None where it says nothing."""
+    shown = _shown(value)
+    return None if shown is None else " ".join(shown.casefold().split())
 
 
 def _shown(value: Any) -> str | None:

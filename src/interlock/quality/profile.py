@@ -94,6 +94,7 @@ class SourceRules(Section):
 class Demands(Section):
     ci: tuple[Annotated[str, AfterValidator(_known_code)], ...] = ()
     incident: tuple[Annotated[str, AfterValidator(_known_code)], ...] = ()
+    scan_valid: Seconds = 172_800  # how long what a scan did not find is trusted to be absent
 
 
 class Profile(Section):

@@ -7,17 +7,49 @@ one key and SQLite seeks by index. Two things are therefore never done here: a j
 
 from __future__ import annotations
 
-from functools import cached_property, reduce
+from functools import cached_property
 
 import ibis
 import ibis.expr.types as ir
 
-from interlock.quality.kit import lists, text
+from interlock.quality.kit import known, lists, text
 from interlock.quality.matching import KEYS
 from interlock.quality.tables import ALL
 
 UNUSED = ("planned", "ordered", "in_stock", "retired", "stolen", "missing")
 """Statuses of a CI that nobody can use: nothing hangs on it, and nothing needs to."""
+
+
+RELATIONS_OF_CI = (
+    "SELECT ref FROM stored_relationship WHERE subject IN (:ref, :handle_ref)"
+    " UNION SELECT ref FROM stored_relationship WHERE object IN (:ref, :handle_ref)"
+)
+"""SQL of the relations that touch a changed CI, for ``touched``."""
+
+SURE = 900
+"""Score, out of 1000, from which two CIs of ``same_as`` count as one thing."""
+
+REFERENCES: dict[str, dict[str, str]] = {
+    "incident": {"ci": "ci", "service": "ci", "caller": "person", "assignee": "person", "group": "group"},
+    "request": {"requested_for": "person", "assignee": "person", "group": "group"},
+    "change": {"ci": "ci", "service": "ci", "requested_by": "person", "assignee": "person", "group": "group"},
+    "problem": {"ci": "ci", "service": "ci", "assignee": "person", "group": "group"},
+    "alert": {"ci": "ci", "assignee": "person", "group": "group"},
+    "ci": {"owner": "person", "assigned_to": "person", "support_group": "group"},
+    "asset": {"ci": "ci", "owner": "person", "assigned_to": "person", "group": "group"},
+}
+"""The links somebody may act by, and the kind each leads to."""
+
+OVER: dict[str, tuple[str, ...]] = {
+    "incident": ("closed", "cancelled"),
+    "request": ("fulfilled", "closed", "cancelled", "rejected"),
+    "change": ("closed", "cancelled"),
+    "problem": ("closed",),
+    "alert": ("closed",),
+    "ci": ("retired", "stolen", "missing"),
+    "asset": ("retired", "missing"),
+}
+"""The states, or statuses, in which a record is history."""
 
 
 def base(name: str) -> ir.Table:
@@ -26,8 +58,14 @@ def base(name: str) -> ir.Table:
 
 
 def union(parts: list[ir.Table]) -> ir.Table:
-    """All rows of all parts, as they are."""
-    return reduce(lambda one, other: one.union(other, distinct=False), parts)
+    """All rows of all parts, as they are; by halves, since SQLite takes no deep nesting."""
+    if len(parts) == 1:
+        return parts[0]
+    half = len(parts) // 2
+    return union(parts[:half]).union(union(parts[half:]), distinct=False)
+
+
+_SIDES = ("subject", "object")
 
 
 class Relations:
@@ -48,7 +86,7 @@ class Relations:
     def ci(self) -> ir.Table:
         """CIs with what the profile says of them, in the names that row checks know.
 
-        ``retired``: on either axis. ``in_use``: not known to be out of use.
+        ``retired``: on either axis. ``in_use``: not known to be out of use. ``exists``: 1, see ``holders``.
         """
         stored, setting = base("stored_ci"), base("ci_setting")
         settings = [c for c in setting.columns if c not in ("source", "cls", "environment")]
@@ -66,6 +104,7 @@ class Relations:
             retired=(both.status.fill_null("") == "retired") | (operation == "retired"),
             in_use=both.status.fill_null("").notin(UNUSED) & (operation != "retired"),
             now=self.now,
+            exists=1,
             **{name: both[name] for name in settings},
         )
 
@@ -95,8 +134,21 @@ class Relations:
         stored = base("stored_relationship")
         return union(
             [
-                stored.select("ref", "source", "known", side=ibis.literal(side), ci=stored[side])
-                for side in ("subject", "object")
+                stored.filter(stored[side].notnull()).select("ref", "source", side=ibis.literal(side), ci=stored[side])
+                for side in _SIDES
+            ]
+        )
+
+    @cached_property
+    def edge_gap(self) -> ir.Table:
+        """The ends of relations that are readable and name no CI."""
+        stored = base("stored_relationship")
+        return union(
+            [
+                stored.filter(stored[side].isnull(), known(stored, side)).select(
+                    "ref", "source", side=ibis.literal(side)
+                )
+                for side in _SIDES
             ]
         )
 
@@ -106,12 +158,34 @@ class Relations:
         stored, ci = base("stored_relationship"), base("stored_ci")
         parts = [
             stored.filter(stored[side].notnull()).select("ref", side=ibis.literal(side), ci=stored[side])
-            for side in ("subject", "object")
+            for side in _SIDES
         ]
-        for side in ("subject", "object"):
+        for side in _SIDES:
             told = stored.filter(stored[side].contains(":ci:~"))
             named = told.join(ci, told[side] == ci.handle_ref)
             parts.append(named.select(ref=named.ref, side=ibis.literal(side), ci=named.ref_right))
+        return union(parts)
+
+    @cached_property
+    def ci_address(self) -> ir.Table:
+        """The addresses that CIs in use have for themselves."""
+        ci, shared = self.ci, base("shared_address")
+        own = ci.filter(ci.owns_address, ci.in_use, ci.ip.contains(".") | ci.ip.contains(":"))
+        return own.anti_join(shared, ["source", "ip"]).select("ref", "source", "ip")
+
+    @cached_property
+    def reference(self) -> ir.Table:
+        """What records that are not over refer to: a row a link to a CI, a person or a group."""
+        parts = []
+        for kind, links in REFERENCES.items():
+            stored = base(f"stored_{kind}")
+            going = stored.filter(_going(kind, stored))
+            parts += [
+                going.filter(going[field].notnull()).select(
+                    "ref", "source", field=ibis.literal(field), target=going[field], kind=ibis.literal(target)
+                )
+                for field, target in links.items()
+            ]
         return union(parts)
 
     @cached_property
@@ -129,3 +203,23 @@ class Relations:
         by = ("source", "clock_skew_s")
         seen = self.source.group_by(by).agg(most=self.source.skew_s.max(), least=self.source.skew_s.min())
         return seen.select(*seen.columns, ref=text("{}:source:clock", seen.source))
+
+
+def _going(kind: str, stored: ir.Table) -> ir.BooleanValue:
+    """Whether a record is not over; null, which is no, when that is not known of a ticket."""
+    if kind in ("ci", "asset"):
+        return stored.status.fill_null("").notin(OVER[kind])
+    going = stored.state.notin(OVER[kind])
+    return stored.active.coalesce(going) if "active" in stored.columns else going
+
+
+def holders(role: str, kind: str, source_role: ir.Table, source_state: ir.Table) -> ir.Table:
+    """The sources of a role whose records of a kind are harvested. ``exists`` is 1: to ask for any of them."""
+    told = source_state.filter(source_state.kind == kind)
+    return source_role.filter(source_role.role == role).semi_join(told, ["source"]).select("source", exists=1)
+
+
+def partners(same_as: ir.Table, stored_ci: ir.Table, sources: ir.Table) -> ir.Table:
+    """The CIs that are one thing with a CI of one of the sources, by ``ref``."""
+    theirs = stored_ci.semi_join(sources, ["source"]).select(other="ref")
+    return same_as.filter(same_as.score >= SURE).semi_join(theirs, ["other"]).select("ref")

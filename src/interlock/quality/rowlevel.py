@@ -55,8 +55,10 @@ class KeyedSet:
 
     code: str
     kind: str
+    kinds: tuple[str, ...]
     sql: str | None
     reads_now: bool
+    awaits_scan: bool
     touched: Mapping[str, str]
     members: str | None
     tables: Mapping[str, tuple[str, ...]]
@@ -112,8 +114,10 @@ def read(text: str) -> RowLevel:
         code: KeyedSet(
             code=code,
             kind=entry["kind"],
+            kinds=tuple(entry["kinds"]),
             sql=entry["sql"],
             reads_now=entry["reads_now"],
+            awaits_scan=entry["awaits_scan"],
             touched=entry["touched"],
             members=entry["members"],
             tables={table: tuple(columns) for table, columns in entry["tables"].items()},

@@ -38,7 +38,21 @@ def expression(check: SetCheck, now: int) -> ir.Table:
 
 def batch(check: SetCheck, now: int) -> str:
     """DuckDB SQL of all findings: ``record`` and ``evidence``, one row a record."""
-    return MERGED.format(found=str(ibis.to_sql(expression(check, now), dialect="duckdb", pretty=False)))
+    return merged_sql(expression(check, now))
+
+
+def merged_sql(found: ir.Table) -> str:
+    """DuckDB SQL of findings, one row a record.
+
+    What is used twice and only reads, filters or looks up is read twice: written down in between, as DuckDB would
+    do, the rows of a whole kind take more memory and more time than they take to read.
+    """
+    tree = sqlglot.parse_one(str(ibis.to_sql(found, dialect="duckdb", pretty=False)), read="duckdb")
+    for part in tree.find_all(exp.CTE):
+        joins = any(join.kind == "INNER" for join in part.find_all(exp.Join))
+        if not joins and part.find(exp.Group, exp.AggFunc) is None:
+            part.set("materialized", False)
+    return MERGED.format(found=tree.sql("duckdb"))
 
 
 def keyed(check: SetCheck) -> tuple[str, dict[str, list[str]]]:
@@ -95,11 +109,13 @@ def entry(check: SetCheck) -> dict[str, Any]:
         if name not in ALL:  # a source is known by its name alone
             continue
         used[name] = [c.name for c in ALL[name] if c.name in {*used.get(name, ()), *bound}]
-    if check.key_local and check.on not in check.touched:
-        raise ValueError(f"{check.code} does not say what is judged again when a {check.on} changes")
+    if check.key_local and (silent := set(check.kinds) - set(check.touched)):
+        raise ValueError(f"{check.code} does not say what is judged again when these change: {sorted(silent)}")
     return {
         "kind": check.on,
+        "kinds": list(check.kinds),
         "key_local": check.key_local,
+        "awaits_scan": check.awaits_scan,
         "reads": dict(check.reads),
         "tables": used,
         "touched": dict(check.touched),

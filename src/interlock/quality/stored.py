@@ -4,7 +4,8 @@ Only text, int64 and booleans. Texts are stripped, an empty one is null; times a
 is the readable ref of the other record in the column of the field, its name in ``<field>_name``. ``known`` is
 the bar list of the fields that were present and readable, as in ``columns``: an enum whose native value has no
 mapping and a time that cannot be read are neither known nor stored. CIs and assets also carry their keys,
-normalised (``serial_key`` and so on, see ``matching``); which are junk is for the profile to say, at the scan.
+normalised (``serial_key`` and so on, see ``matching``), and CIs the form in which values of other sources are
+compared with theirs (``os_meant``); what is junk is for the profile to say, at the scan.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 import orjson
 
 from interlock.quality.columns import Column
-from interlock.quality.matching import KEYS, keys_of
+from interlock.quality.matching import KEYS, WORDED, keys_of, meanings_of
 from interlock.records.fields import UNMAPPED, Field
 from interlock.records.kinds import FIELDS
 
@@ -47,6 +48,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
         *_OWN,
         *(column for field in fields.values() if field.type != "url" for column in _columns(field)),
         *(Column(f"{name}_key", "string", (name,)) for name in KEYED.get(kind, ())),
+        *(Column(f"{name}_meant", "string", (name,)) for name in (WORDED if kind == "ci" else ())),
         *_LAST,
     )
     for kind, fields in FIELDS.items()
@@ -66,7 +68,10 @@ def stored(kind: str, record: Mapping[str, Any], handle: str, source: str, obser
     more: list[str | None] = []
     if keyed := KEYED.get(kind):
         keys = keys_of(record, ())
-        more = [_text(keys.get(name)) for name in keyed]
+        more = [stored_text(keys.get(name)) for name in keyed]
+    if kind == "ci":
+        meant = meanings_of(record)
+        more += [stored_text(meant.get(name)) for name in WORDED]
     ext = record.get("ext")
     return (
         str(record.get("ref") or f"{source}:{kind}:~{handle}"),
@@ -95,7 +100,7 @@ def writer(fields: Mapping[str, Field]) -> Callable[[Mapping[str, Any], list[str
             value = record[name]
             if type_ == "ref":
                 known.append(name)
-                out += (value.get("ref"), _text(value.get("name"))) if value else (None, None)
+                out += (value.get("ref"), stored_text(value.get("name"))) if value else (None, None)
                 continue
             if type_ == "instant":
                 try:
@@ -107,7 +112,7 @@ def writer(fields: Mapping[str, Field]) -> Callable[[Mapping[str, Any], list[str
                 out.append(None)
                 continue
             elif isinstance(value, str):
-                value = _text(value)
+                value = stored_text(value)
             known.append(name)
             out.append(value)
         return out
@@ -115,7 +120,8 @@ def writer(fields: Mapping[str, Field]) -> Callable[[Mapping[str, Any], list[str
     return write
 
 
-def _text(value: str | None) -> str | None:
+def stored_text(value: str | None) -> str | None:
+    """A text as it is kept: stripped, bounded, none when nothing is left."""
     if not value:
         return None
     value = value.strip()

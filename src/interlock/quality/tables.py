@@ -98,6 +98,8 @@ KEYS: dict[str, tuple[str, ...]] = {
 INDEXES: dict[str, tuple[str, ...]] = {
     "stored_ci": ("ref", "handle_ref", "serial_key", "cloud_id_key", "asset_tag_key", "mac_key", "fqdn_key", "ip"),
     "stored_relationship": ("ref", "subject", "object"),
+    "stored_asset": ("ref", "handle_ref", "ci", "serial_key", "asset_tag_key"),
+    "stored_alert": ("ref", "handle_ref", "ci"),
     "stored_incident": ("ref", "handle_ref", "ci"),
 }
 """Columns of stored tables by which keyed statements seek; of the others ``ref`` and ``handle_ref``."""

@@ -108,6 +108,11 @@ def batch(code: str) -> str:
     return setsql.batch(CHECKS[code], NOW)
 
 
+def at_once(flags: dict[tuple[str, str], str]) -> dict[tuple[str, str], str]:
+    """The flags of checks for which a change of another record does not wait for a scan."""
+    return {(ref, code): text for (ref, code), text in flags.items() if not CHECKS[code].awaits_scan}
+
+
 def stored(kind: str, row: dict[str, Any] | None) -> Stored | None:
     return None if row is None else tuple(row[column.name] for column in TABLES[kind])
 
@@ -118,7 +123,7 @@ def started(world: World, folder: Path, rows: int) -> Live:
         ref = world.ref(kind)
         world.rows[kind][ref] = world.row(kind, ref)
     with on_duckdb(world.tables()) as duck:
-        fill(duck, folder, float(NOW))
+        fill(duck, folder, {"a": NOW, "b": NOW})
     return Live(folder)
 
 
@@ -143,7 +148,7 @@ def test_touching_comes_to_what_a_scan_finds(seed: int, tmp_path: Path) -> None:
                 if evidence is not None:
                     flags[other, code] = evidence
         if step % 60 == 0:
-            assert flags == world.scanned(), step
+            assert at_once(flags) == at_once(world.scanned()), step
         seen |= set(flags)
     assert len({code for _, code in seen}) >= 3  # the test has something to compare
     live.close()
@@ -175,7 +180,7 @@ def test_a_new_index_takes_over_what_was_touched_meanwhile(tmp_path: Path) -> No
     live = started(world, tmp_path / "live", 0)
     live.touch("ci", "a:ci:2", stored("ci", two), NOW + 60.0)
     with on_duckdb(world.tables()) as duck:  # a scan of what was harvested before
-        fill(duck, tmp_path / "live", NOW + 30.0)
+        fill(duck, tmp_path / "live", {"a": NOW + 30.0})
     touched = live.touch("ci", "a:ci:1", stored("ci", one), NOW + 90.0)
     assert touched.verdicts["a:ci:2"]["CI-DUP-IN"] == "duplicate: serial s on 2 records, first a:ci:1"
     live.close()

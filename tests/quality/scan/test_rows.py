@@ -16,7 +16,7 @@ from interlock.quality.judge import Judge
 from interlock.quality.kit import RowCheck
 from interlock.quality.profile import Profile
 from interlock.quality.scan.engine import create_settings, engine, view_stored
-from interlock.quality.scan.rows import judged, view_rows
+from interlock.quality.scan.rows import judged
 from interlock.quality.stored import TABLES, stored
 
 ARROW = {"string": pa.string(), "int64": pa.int64(), "boolean": pa.bool_()}
@@ -53,8 +53,7 @@ def batch(folder: Path, kind: str, records: list[dict[str, Any]], profile: Profi
     with engine(folder, [folder]) as con:
         view_stored(con, {kind: parts(folder, kind, records)})
         create_settings(con, profile, ["snow", "other"])
-        view_rows(con, kind, NOW)
-        rows = con.execute(judged(con, kind, checks, f"rows_{kind}")).fetchall()
+        rows = con.execute(judged(con, kind, checks, NOW)).fetchall()
     found = {(code, ref, evidence) for code, _, ref, evidence in rows}
     assert len(found) == len(rows)
     return found

@@ -9,6 +9,7 @@ from interlock.quality.profile import Profile
 from interlock.quality.rowlevel import shipped
 from interlock.quality.scan.settings import COMBINED, Table, looked_up, tables
 from interlock.quality.settings import CiSettings, IncidentSettings
+from interlock.quality.tables import SETTINGS
 from interlock.records.ci import CLASSES, ENVIRONMENTS
 
 PROFILE = (
@@ -81,3 +82,17 @@ def test_what_a_source_declares_is_a_table() -> None:
     assert ("legacy", "low", "low", "p4") in made["priority_cell"].rows
     assert ("snow", "low", "low", "p5") in made["priority_cell"].rows
     assert [row[:2] for row in made["incident_setting"].rows] == [("snow", False), ("legacy", True)]
+
+
+def test_what_the_profile_says_of_sources() -> None:
+    profile = PROFILE.merge(
+        {"source": {"shrink_rows": 9, "sources": {"legacy": {"clock_skew_s": 5, "shrink_rows": 0}}}}
+    )
+    rows = by_key(tables(profile, SOURCES)["source_setting"], 1)
+    assert rows == {("snow",): (60, 20, 9, 50, 90), ("legacy",): (5, 20, 0, 50, 90)}
+
+
+def test_every_settings_table_of_the_checks_is_made() -> None:
+    made = tables(PROFILE, SOURCES)
+    for name, columns in SETTINGS.items():
+        assert {column.name for column in columns} <= {column.name for column in made[name].columns}, name

@@ -61,6 +61,7 @@ EXAMPLES = [
     touched={"ci": " UNION ".join(f"SELECT :{name}_key" for name in KEYS)},
     members="ci_key",
     fields=KEYS,
+    itemised=True,
 )
 def ci_dup_in(ci_key: ir.Table) -> ir.Table:
     by = ("source", "field", "key")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,11 +18,16 @@ if TYPE_CHECKING:
 _ROWS = 20_000  # held at a time
 
 
-def fill(connection: duckdb.DuckDBPyConnection, folder: Path, as_of: float, level: RowLevel | None = None) -> Path:
+def fill(
+    connection: duckdb.DuckDBPyConnection,
+    folder: Path,
+    harvested: Mapping[str, float],
+    level: RowLevel | None = None,
+) -> Path:
     """Make a new live index of the connection's tables and views (``tables.ALL``) and put it in force.
 
-    ``as_of``: when the data was read; what is touched later is carried over by whoever uses the index. A table
-    that the connection does not have stays empty.
+    ``harvested``: when each source was read; what is touched later is carried over by whoever uses the index. A
+    table that the connection does not have stays empty.
     """
     columns = columns_of(level or shipped())
     there = {name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
@@ -41,7 +47,7 @@ def fill(connection: duckdb.DuckDBPyConnection, folder: Path, as_of: float, leve
                     db.execute(index)
             db.execute(TOUCHED)
             db.execute(FILLED)
-            db.execute("INSERT INTO filled VALUES (?)", (as_of,))
+            db.executemany("INSERT INTO filled VALUES (?, ?)", harvested.items())
             db.execute("PRAGMA journal_mode=WAL")
         finally:
             db.close()

@@ -27,7 +27,7 @@ MOST: Final = 1_000
 """Records that one touch judges by one check; a hub or a shared value beyond it waits for the scan."""
 
 TOUCHED: Final = "CREATE TABLE touched (kind TEXT, ref TEXT, at REAL, PRIMARY KEY (kind, ref)) WITHOUT ROWID"
-FILLED: Final = "CREATE TABLE filled (as_of REAL NOT NULL)"
+FILLED: Final = "CREATE TABLE filled (source TEXT PRIMARY KEY, at REAL NOT NULL) WITHOUT ROWID"
 
 Row = dict[str, Any]
 Verdicts = dict[str, dict[str, str | None]]
@@ -111,11 +111,13 @@ class Live:
         return touched
 
     def _carry(self, old: sqlite3.Connection, new: sqlite3.Connection) -> None:
-        """Rows that were touched after the new index's data was read."""
-        (as_of,) = new.execute("SELECT as_of FROM filled").fetchone()
+        """Rows that were touched after the new index's data was read from their source."""
+        read_at = dict(new.execute("SELECT source, at FROM filled").fetchall())
         theirs, ours = _Change(old, self._columns), _Change(new, self._columns)
         with _transaction(new):
-            for kind, ref, at in old.execute("SELECT kind, ref, at FROM touched WHERE at > ?", (as_of,)).fetchall():
+            for kind, ref, at in old.execute("SELECT kind, ref, at FROM touched").fetchall():
+                if at <= read_at.get(ref.partition(":")[0], 0.0):
+                    continue
                 row = theirs.row(kind, ref)
                 ours.remove(kind, ref) if row is None else ours.put(kind, row)
                 new.execute("INSERT OR REPLACE INTO touched VALUES (?, ?, ?)", (kind, ref, at))

@@ -4,7 +4,8 @@ One file, memory-mapped, read with the standard library alone:
 
 =========  =====================================================================================
 header     magic, length and CRC-32 of the JSON that follows: codes in order of their bit, as-of
-           time, scan, change sequence, number of records, CRC-32 of everything after the header
+           time, scan, change sequence, number of records, the checks that ran, when sources
+           were read, CRC-32 of everything after the header
 buckets    uint32 x (2^bits + 1): where the records begin whose hash starts with these bits
 hashes     uint64 x records, ascending: the lower half of the MD5 of the ref
 masks      uint64 x records: bit n is the n-th code of the header
@@ -56,7 +57,9 @@ class Mask:
         "_stale",
         "as_of",
         "codes",
+        "harvested",
         "path",
+        "ran",
         "records",
         "scan",
         "seq",
@@ -70,6 +73,8 @@ class Mask:
         self.scan: str = header["scan"]
         self.seq: int = header["seq"]
         self.records: int = header["records"]
+        self.ran = frozenset[str](header["ran"])
+        self.harvested: dict[str, float] = header["harvested"]
         bits: int = header["bits"]
         self._shift = 64 - bits
         ends = sizes(bits, self.records)

@@ -6,6 +6,7 @@ import json
 import mmap
 import os
 import zlib
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,13 +31,16 @@ def publish(
     as_of: float,
     scan: str,
     seq: int,
+    ran: Collection[str] | None = None,
+    harvested: Mapping[str, float] | None = None,
 ) -> Path:
     """Write the next mask and put it in force.
 
     ``flags``: a relation of the connection with ``ref, code``, one row a raised check. ``stale``: one with
     ``ref, stale_at`` (epoch seconds, UTC; null: never). ``seq``: every change of the flag store up to it is
-    in ``flags``. The memory DuckDB takes is that of the connection's settings. Raises Problem invalid-argument
-    for more than 64 codes, StateError when the folder cannot be used.
+    in ``flags``. ``ran``: the checks of the scan (default: those that raised something); ``harvested``: when
+    each source was read (default: nothing is said of when). The memory DuckDB takes is that of the connection's
+    settings. Raises Problem invalid-argument for more than 64 codes, StateError when the folder cannot be used.
     """
     distinct = f"SELECT DISTINCT code FROM {flags}"  # noqa: S608 - our own name
     codes = sorted(code for (code,) in connection.execute(distinct).fetchall())
@@ -49,6 +53,7 @@ def publish(
             next_step="Run fewer checks of your own.",
         )
     header = {"codes": codes, "as_of": int(as_of), "scan": scan, "seq": seq}
+    header |= {"ran": sorted(codes if ran is None else ran), "harvested": dict(harvested or {})}
     records = _records(flags, stale)
     return replace(folder, SUFFIX, lambda draft: _write(connection, draft, records, header))
 

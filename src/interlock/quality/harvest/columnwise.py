@@ -20,11 +20,11 @@ from interlock.adapterkit.mapping import Mapping
 from interlock.adapterkit.native import Native
 from interlock.adapterkit.paths import Path
 from interlock.quality.harvest.extraction import MISSING, Extraction, Page, Value
-from interlock.quality.harvest.fieldwise import Cells, Way, way_of
+from interlock.quality.harvest.fieldwise import REMEMBERED, Cells, Way, way_of
 from interlock.quality.harvest.parts import SCHEMAS, batch_of, known_in
 from interlock.quality.harvest.parts import arrow as pa
-from interlock.quality.matching import key_of
-from interlock.quality.stored import KEYED, stored
+from interlock.quality.matching import WORDED, key_of, meant
+from interlock.quality.stored import KEYED, stored, stored_text
 from interlock.records.fields import EXT
 from interlock.records.kinds import FIELDS
 from interlock.records.problems import Problem, Slug
@@ -96,6 +96,8 @@ class ByColumn:
         self._parted = bool(spec.part)  # its handles begin with the part
         self._keyed = spec.key != spec.id
         self._start = f"{source}:{kind}:"
+        self._worded = WORDED if kind == "ci" else ()
+        self._said: dict[str, dict[str, str | None]] = {}
         self._inverse = spec.inverse
         told = spec.fields[spec.inverse.field].read if spec.inverse else None
         self._told = _value(told, leaf)
@@ -133,6 +135,8 @@ class ByColumn:
                 columns |= dict(zip(names, found.columns, strict=False))
         for name in KEYED.get(self._kind, ()):
             columns[f"{name}_key"] = _keys(name, cells.get(name))
+        for name in self._worded:
+            columns[f"{name}_meant"] = self._meant(name, cells.get(name))
         schema = SCHEMAS[self._kind]
         arrays = [_array(columns.get(field.name), field.type, len(rows)) for field in schema]
         return Swath(pa.RecordBatch.from_arrays(arrays, schema=schema), handles, known)
@@ -175,6 +179,23 @@ class ByColumn:
                 bar = made[row] = f"|{'|'.join(name for name in names if name in here)}|"
             bars.append(bar)
         return bars, +known
+
+    def _meant(self, name: str, cells: Cells | None) -> list[str | None] | None:
+        if cells is None:
+            return None
+        assert cells.shown is not None
+        said = self._said.setdefault(name, {})
+        if len(said) > REMEMBERED:
+            said.clear()
+        found: list[str | None] = []
+        for value in cells.shown:
+            if value.__class__ is not str:
+                found.append(stored_text(meant(value)))
+            elif value in said:
+                found.append(said[value])
+            else:
+                found.append(said.setdefault(value, stored_text(meant(value))))
+        return found
 
     def _ext(self, rows: Sequence[Native]) -> list[str | None] | None:
         if self._extra is None:
@@ -243,7 +264,7 @@ def _keys(name: str, cells: Cells | None) -> list[str | None] | None:
     if cells is None:
         return None
     shown = cells.shown if cells.shown is not None else cells.columns[0]
-    return [key_of(name, value, ()) if value.__class__ is str and value else None for value in shown]
+    return [stored_text(key_of(name, value, ())) if value.__class__ is str and value else None for value in shown]
 
 
 def _array(values: Any, kind: Any, rows: int) -> Any:

@@ -29,7 +29,10 @@ _MAYBE_TEXTS = {str, object}
 
 @dataclass(slots=True)
 class Cells:
-    """A field's columns for a page. ``known`` None: in every row; ``shown``: the values of the record, if told."""
+    """A field's columns for a page. ``known`` None: in every row.
+
+    ``shown``: the values of the record, of a reference the text it shows; not told where nobody needs them.
+    """
 
     columns: list[Any]
     known: list[bool] | None = None
@@ -80,6 +83,7 @@ class Remembered:
         self._whole = whole
         self.inputs: Sequence[Value] = inputs
         self._columns: list[dict[Any, Any]] = [{} for _ in range(exact.width)]
+        self._shown: dict[Any, Any] = {}
         self._unknown: set[Any] = set()
 
     def __call__(self, page: Page) -> Cells:
@@ -92,18 +96,20 @@ class Remembered:
         first = self._columns[0]
         if new := [at for at, key in enumerate(keys) if key not in first]:
             self._learn(page.rows, keys, new)
-        columns = [[known[key] for key in keys] for known in self._columns]
+        columns = [[read[key] for key in keys] for read in self._columns]
         unknown = self._unknown
-        return Cells(columns, [key not in unknown for key in keys] if unknown else None)
+        shown = self._shown
+        known = [key not in unknown for key in keys] if unknown else None
+        return Cells(columns, known, [shown[key] for key in keys])
 
     def _learn(self, rows: Sequence[Native], keys: Sequence[Any], new: Sequence[int]) -> None:
         if len(self._columns[0]) > REMEMBERED:
-            for known in self._columns:
+            for known in (*self._columns, self._shown):
                 known.clear()
             self._unknown.clear()
             new = range(len(keys))
         for at in new:
-            values, told, _ = self._exact.of(rows[at])
+            values, told, self._shown[keys[at]] = self._exact.of(rows[at])
             for known, value in zip(self._columns, values, strict=True):
                 known[keys[at]] = value
             if not told:
@@ -201,7 +207,10 @@ class Links:
         else:
             start += "" if self._plain else "~"
             refs = [start + handle if handle else None for handle in handles]
-        return Cells([refs, texts(names)[1]])
+        shown, kept = texts(names)
+        pairs_shown = zip(shown, refs, strict=True)
+        told = [name or (ref.rpartition(":")[2] if ref else None) for name, ref in pairs_shown]
+        return Cells([refs, kept], None, told)
 
 
 def _usable(keys: list[str]) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import reduce
 from operator import and_, or_
+from typing import Any
 
 import ibis
 import ibis.expr.operations as ops
@@ -88,5 +89,22 @@ def asked_singly(evidence: ir.StringValue, answers: Mapping[tuple[str, str], ir.
             answer = answers.get((node.haystack.name, str(node.needle.value).strip("|")))
             if answer is not None:
                 asked[node] = answer.op()
-    single: ir.StringValue = evidence.op().replace(asked).to_expr()
+    single: ir.StringValue = evidence.op().replace(asked).replace(_decided).to_expr()
     return single
+
+
+def _decided(node: ops.Node, changed: Mapping[str, Any] | None) -> ops.Node:
+    """The node without what is known beforehand, so that no column is read for a question that is answered."""
+    node = node.__recreate__(changed) if changed else node
+    match node:
+        case ops.And(left=ops.Literal(value=value), right=other) | ops.And(left=other, right=ops.Literal(value=value)):
+            return other if value else ops.Literal(False, dtype="boolean")
+        case ops.Or(left=ops.Literal(value=value), right=other) | ops.Or(left=other, right=ops.Literal(value=value)):
+            return ops.Literal(True, dtype="boolean") if value else other
+        case ops.IfElse(bool_expr=ops.Literal(value=value)):
+            return node.true_expr if value else node.false_null_expr
+        case ops.StringConcat():
+            return ops.StringConcat(
+                tuple(part for part in node.arg if getattr(part, "value", None) != "") or node.arg[:1]
+            )
+    return node

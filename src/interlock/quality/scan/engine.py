@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from interlock.quality.columns import Column
+from interlock.quality.scan.records import SPILL
 from interlock.quality.scan.settings import COMBINED, Table, tables
 from interlock.quality.stored import TABLES
 from interlock.quality.tables import ALL, DERIVED, SETTINGS, handle_ref
@@ -38,7 +39,7 @@ def engine(scratch: Path, folders: Sequence[Path], bounds: Bounds | None = None)
     bounds = bounds or Bounds()
     config: dict[str, Any] = {
         "memory_limit": bounds.memory,
-        "temp_directory": str(scratch / ".duckdb"),
+        "temp_directory": str(scratch / SPILL),
         "preserve_insertion_order": "false",
         "autoinstall_known_extensions": "false",
         "autoload_known_extensions": "false",

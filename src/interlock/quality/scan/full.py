@@ -18,8 +18,9 @@ from interlock.quality.rowlevel import shipped
 from interlock.quality.scan.derived import prepare
 from interlock.quality.scan.engine import Bounds, Files, create, create_settings, engine, text, view_stored
 from interlock.quality.scan.records import FINDINGS, ScanResult, Scans
-from interlock.quality.scan.rows import judged, view_rows
+from interlock.quality.scan.rows import judged
 from interlock.quality.scan.settings import Table
+from interlock.quality.scan.told import Told, told_by
 from interlock.quality.tables import DERIVED
 from interlock.records.problems import invalid
 
@@ -27,6 +28,9 @@ FOUND = "code VARCHAR, kind VARCHAR, ref VARCHAR, evidence VARCHAR"
 
 Progress = Callable[[str, int, int], None]
 """Called with what comes next, the steps that are done and all steps."""
+
+Publish = Callable[[Any, ScanResult], None]
+"""Called with the connection, over what was read, and the scan that is in force now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,22 +63,27 @@ def scan(
     *,
     bounds: Bounds | None = None,
     progress: Progress | None = None,
+    publish: Publish | None = None,
+    told: Told | None = None,
 ) -> ScanResult:
     """Run the checks over these snapshots and put the findings in force. ``as_of``: epoch seconds, UTC.
 
+    ``told``: what is known of the sources themselves; without it only what the snapshots say.
     Raises Problem invalid-argument for an unknown code, StateError while another scan runs.
     """
     began, scans, checks = time.monotonic(), Scans(state), chosen(codes)
-    with scans.draft() as draft, engine(draft, folders_of(snapshots), bounds) as con:
+    with scans.draft() as draft, engine(scans.folder, folders_of(snapshots), bounds) as con:
         view_stored(con, files_of(snapshots))
-        create_sources(con, snapshots, profile)
+        create_sources(con, snapshots, profile, told or told_by(snapshots))
         steps = steps_of(con, checks, profile, int(as_of))
         con.execute(f"CREATE TABLE finding ({FOUND})")
         run(con, steps, progress)
         write_findings(con, draft)
         result = result_of(scans, con, snapshots, profile, int(as_of), checks, time.monotonic() - began)
-        con.close()
-        return scans.publish(draft, result)
+        result = scans.publish(draft, result)
+        if publish:
+            publish(con, result)
+        return result
 
 
 def files_of(snapshots: Iterable[Snapshot]) -> Files:
@@ -90,11 +99,11 @@ def folders_of(snapshots: Iterable[Snapshot]) -> list[Path]:
     return [snapshot.folder for snapshot in snapshots]
 
 
-def create_sources(con: Any, snapshots: Sequence[Snapshot], profile: Profile) -> None:
-    """The settings tables, and ``source_state`` of what was harvested."""
+def create_sources(con: Any, snapshots: Sequence[Snapshot], profile: Profile, told: Told) -> None:
+    """The settings tables, and what is told of the sources themselves."""
     create_settings(con, profile, sorted({snapshot.source for snapshot in snapshots}))
-    rows = tuple((s.source, s.kind, int(s.manifest.ended_at), None, s.manifest.rows, None, None) for s in snapshots)
-    create(con, "source_state", Table(DERIVED["source_state"], rows))
+    create(con, "source_state", Table(DERIVED["source_state"], tuple(told.states)))
+    create(con, "schema_history", Table(DERIVED["schema_history"], tuple(told.schema)))
 
 
 def steps_of(con: Any, checks: Sequence[RowCheck | SetCheck], profile: Profile, as_of: int) -> list[Step]:
@@ -104,8 +113,7 @@ def steps_of(con: Any, checks: Sequence[RowCheck | SetCheck], profile: Profile, 
     steps = []
     for kind in sorted({check.on for check in checks if isinstance(check, RowCheck)}):
         of_kind = [check for check in checks if isinstance(check, RowCheck) and check.on == kind]
-        view_rows(con, kind, as_of)
-        steps.append(Step(tuple(c.code for c in of_kind), judged(con, kind, of_kind, f"rows_{kind}")))
+        steps.append(Step(tuple(c.code for c in of_kind), judged(con, kind, of_kind, as_of)))
     steps += [Step((c.code,), set_sql(c, setsql.batch(c, as_of))) for c in checks if isinstance(c, SetCheck)]
     return steps
 

@@ -18,9 +18,12 @@ def junk_sets(con: Any) -> dict[int, list[str]]:
 
 
 def is_junk(value: str, number: str, sets: Mapping[int, Iterable[str]]) -> str:
-    """SQL: whether a value is one of the placeholder words of its set; null counts as no."""
+    """SQL: whether a value is one of the placeholder words of its set; null counts as no.
+
+    A function and not ``IN``, of which DuckDB makes a join, done for every record whether it is asked or not.
+    """
     whens = " ".join(
-        f"WHEN {which} THEN {folded(value, words)} IN ({', '.join(text(word) for word in words)})"
+        f"WHEN {which} THEN list_contains([{', '.join(text(word) for word in words)}], {folded(value, words)})"
         for which, words in ((which, list(words)) for which, words in sets.items())
     )
     if not whens:

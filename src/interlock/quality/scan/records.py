@@ -23,6 +23,9 @@ CURRENT = "current"
 KEPT = 3
 """Scans that are kept; whoever just read the pointer still finds what it named."""
 
+SPILL = ".duckdb"
+"""What did not fit in memory, while a scan runs."""
+
 _DRAFT = ".draft"
 
 
@@ -87,11 +90,13 @@ class Scans:
         lock = WriterLock(self.folder / "scan")
         place = self.folder / _DRAFT
         try:
-            shutil.rmtree(place, ignore_errors=True)
+            for left in (place, self.folder / SPILL):
+                shutil.rmtree(left, ignore_errors=True)
             place.mkdir(mode=0o700)
             yield place
         finally:
-            shutil.rmtree(place, ignore_errors=True)
+            for left in (place, self.folder / SPILL):
+                shutil.rmtree(left, ignore_errors=True)
             lock.release()
 
     def next_id(self) -> str:
@@ -102,7 +107,6 @@ class Scans:
         """Put a draft that holds the findings in force: from here on it is the scan, or it never was."""
         replace_json(draft / SCAN, result.as_json())
         sync(draft / FINDINGS)
-        shutil.rmtree(draft / ".duckdb", ignore_errors=True)
         os.rename(draft, result.folder)
         sync(self.folder)
         replace_text(self.folder / CURRENT, f"{result.id}\n".encode())

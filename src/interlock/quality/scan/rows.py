@@ -7,12 +7,13 @@ settings tables. Beside its columns it has an answer to every question that a ba
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import reduce
 from operator import or_
 from typing import Any
 
 import ibis
+import ibis.expr.operations as ops
 import ibis.expr.types as ir
 
 from interlock.quality.columns import MAX_SHOWN, NOW, RELATIONS, REQUIRABLE, Column
@@ -27,40 +28,52 @@ SETTINGS = {"ci": "ci_setting", "incident": "incident_words"}
 """The table that the looked-up settings of a kind are joined from."""
 
 
-def view_rows(con: Any, kind: str, as_of: int, suffix: str = "") -> None:
-    """``rows_<kind>``: the relation of the kind's row checks as of a time, ``ref`` and the single answers."""
-    setting, keys = SETTINGS[kind], COMBINED[kind]
-    joins = " AND ".join(["s.source = c.source", *(f"s.{key} = coalesce(c.{key}, '')" for key in keys)])
-    columns = ["c.ref", "c.source"]
-    columns += [f"{_record_sql(kind, column)} AS {column.name}" for column in RELATIONS[kind].record]
-    columns += [f"s.{column.name}" for column in looked_up(kind)]
-    columns += [
-        f"coalesce(contains(s.{name}, '|{word}|'), false) AS \"{name} {word}\"" for name, word in _listed(con, kind)
-    ]
-    columns.append(f"{as_of}::BIGINT AS {NOW.name}")
-    if kind == "ci":
-        columns += [*_attributes(con), f"{_os_fits(con)} AS os_fits"]
-    whole = f"SELECT {', '.join(columns)} FROM stored_{kind}{suffix} c LEFT JOIN {setting} s ON {joins}"
-    if kind == "ci":
-        whole = f"SELECT *, {', '.join(_lists())} FROM ({whole})"
-    con.execute(f"CREATE OR REPLACE TEMP VIEW rows_{kind}{suffix} AS {whole}")
+def judged(con: Any, kind: str, checks: Sequence[RowCheck], as_of: int, stored: str | None = None) -> str:
+    """SQL: ``code``, ``kind``, ``ref`` and ``evidence`` of all that the checks find in a table of stored rows.
 
-
-def judged(con: Any, kind: str, checks: Sequence[RowCheck], rows: str) -> str:
-    """SQL: ``code``, ``kind``, ``ref`` and ``evidence`` of all that the checks find in a relation named ``rows``."""
-    single = _single_answers(con, rows)
+    ``as_of``: epoch seconds, UTC. ``stored``: the table; ``stored_<kind>`` without it.
+    """
+    columns, lists = _columns(con, kind, as_of), _lists() if kind == "ci" else {}
     types = {"ref": "string"} | {column.name: column.type for column in RELATIONS[kind].columns}
-    table = ibis.table(types | dict.fromkeys(single.values(), "boolean"), name=rows)
+    single = {(name.split(" ")[0], name.split(" ")[1]): name for name in columns if " " in name}
+    table = ibis.table(types | dict.fromkeys(single.values(), "boolean"), name=f"rows_{kind}")
     answers = _Answers({asked: table[name] for asked, name in single.items()})
     told = {check.code: asked_singly(check(table), answers) for check in checks}
     raised = {code: speaks(evidence) for code, evidence in told.items()}
     found = table.filter(reduce(or_, raised.values())).select(
         table.ref, **{code: ibis.ifelse(raised[code], told[code], ibis.null("string")) for code in told}
     )
+    used = {field.name for field in found.op().find(ops.Field)}
+    inner = columns.keys() if used & lists.keys() else used & columns.keys()
+    rows = f"SELECT {_chosen(columns, inner)} FROM {stored or f'stored_{kind}'} c LEFT JOIN {_settings(kind)}"
+    if used & lists.keys():
+        rows = f"SELECT *, {_chosen(lists, used)} FROM ({rows})"
     codes, texts = ", ".join(map(text, told)), ", ".join(f'"{code}"' for code in told)
     return f"""SELECT code, {text(kind)} AS kind, ref, evidence FROM (
+        WITH rows_{kind} AS NOT MATERIALIZED ({rows})
         SELECT unnest([{codes}]) AS code, ref, unnest([{texts}]) AS evidence
         FROM ({ibis.to_sql(found, dialect="duckdb")})) WHERE evidence IS NOT NULL"""
+
+
+def _columns(con: Any, kind: str, as_of: int) -> dict[str, str]:
+    """Every column of the relation by name, and the single answers, in SQL over ``c`` and the settings ``s``."""
+    found = {"ref": "c.ref"}
+    found |= {column.name: _record_sql(kind, column) for column in RELATIONS[kind].record}
+    found |= {column.name: f"s.{column.name}" for column in looked_up(kind)}
+    for name, word in _listed(con, kind):
+        found[f"{name} {word}"] = f"coalesce(contains(s.{name}, '|{word}|'), false)"
+    if kind == "ci":
+        found |= _attributes(con) | {"os_fits": _os_fits(con)}
+    return found | {NOW.name: f"{as_of}::BIGINT"}
+
+
+def _chosen(columns: Mapping[str, str], names: Collection[str]) -> str:
+    return ", ".join(f'{sql} AS "{name}"' for name, sql in columns.items() if name in names)
+
+
+def _settings(kind: str) -> str:
+    keys = " AND ".join(f"s.{key} = coalesce(c.{key}, '')" for key in COMBINED[kind])
+    return f"{SETTINGS[kind]} s ON s.source = c.source AND {keys}"
 
 
 class _Answers(dict[tuple[str, str], ir.BooleanValue]):
@@ -85,11 +98,6 @@ def _listed(con: Any, kind: str) -> list[tuple[str, str]]:
     return found
 
 
-def _single_answers(con: Any, rows: str) -> dict[tuple[str, str], str]:
-    names = [row[0] for row in con.execute(f"DESCRIBE {rows}").fetchall()]
-    return {(name.split(" ")[0], name.split(" ")[1]): name for name in names if " " in name}
-
-
 def _record_sql(kind: str, column: Column) -> str:
     """One column of the record as ``prepare`` gives it, of the stored row."""
     if column.name == "known":
@@ -105,16 +113,14 @@ def _record_sql(kind: str, column: Column) -> str:
     return f"coalesce({cut}, '')"
 
 
-def _attributes(con: Any) -> list[str]:
+def _attributes(con: Any) -> dict[str, str]:
     """Per attribute of a CI: what is shown of it, whether it is empty, whether it is a placeholder."""
-    sets, found = junk_sets(con), []
+    sets, found = junk_sets(con), {}
     for name in REQUIRABLE:
         shown = f"coalesce(c.{name}_name, c.{name})" if FIELDS["ci"][name].type == "ref" else f"c.{name}"
-        found += [
-            f'{shown} AS "shown {name}"',
-            f'{shown} IS NULL AS "empty {name}"',
-            f'{is_junk(shown, "s.junk_set", sets)} AS "placeholders {name}"',
-        ]
+        found[f"shown {name}"] = shown
+        found[f"empty {name}"] = f"{shown} IS NULL"
+        found[f"placeholders {name}"] = is_junk(shown, "s.junk_set", sets)
     return found
 
 
@@ -127,17 +133,17 @@ def _os_fits(con: Any) -> str:
         return "NULL::BOOLEAN"
     named = ", ".join(map(text, marks))
     whens = " ".join(f"WHEN {text(cls)} THEN {' OR '.join(found)}" for cls, found in marks.items())
-    which = f"CASE WHEN c.native_class IN ({named}) THEN c.native_class ELSE c.cls END"
+    which = f"CASE WHEN list_contains([{named}], c.native_class) THEN c.native_class ELSE c.cls END"
     return f"CASE ({which}) {whens} END"
 
 
-def _lists() -> list[str]:
+def _lists() -> dict[str, str]:
     """The settings that are made of all attributes; the facts are only put together where there are any."""
-    found = []
+    found = {}
     for name in ("empty", "placeholders"):
         words = ", ".join(f"CASE WHEN \"{name} {word}\" THEN '{word}' END" for word in REQUIRABLE)
-        found.append(f"'|' || concat_ws('|', {words}) || '|' AS {name}")
+        found[name] = f"'|' || concat_ws('|', {words}) || '|'"
     any_junk = " OR ".join(f'"placeholders {word}"' for word in REQUIRABLE)
     facts = ", ".join(f'CASE WHEN "placeholders {w}" THEN \'{w} \' || "shown {w}" END' for w in REQUIRABLE)
-    found.append(f"CASE WHEN {any_junk} THEN concat_ws('; ', {facts}) ELSE '' END AS placeholder_facts")
+    found["placeholder_facts"] = f"CASE WHEN {any_junk} THEN concat_ws('; ', {facts}) ELSE '' END"
     return found

@@ -14,11 +14,11 @@ from itertools import product
 
 from interlock.quality.columns import RELATIONS, Column
 from interlock.quality.matching import keys_of
-from interlock.quality.profile import IncidentOverride, Profile
+from interlock.quality.profile import IncidentOverride, Profile, SourceOverride
 from interlock.quality.profile_words import ANY
 from interlock.quality.rowlevel import shipped
 from interlock.quality.settings import CiSettings, IncidentSettings
-from interlock.quality.tables import CI_AMONG_OTHERS
+from interlock.quality.tables import CI_AMONG_OTHERS, SETTINGS
 from interlock.records.ci import CLASSES, ENVIRONMENTS
 
 Row = tuple[str | int | bool | None, ...]
@@ -60,6 +60,7 @@ def tables(profile: Profile, sources: Sequence[str], words: Iterable[Row] = ()) 
         "dependency_type": _table("type", ((word,) for word in profile.relation.dependencies)),
         "relation_rule": _table("subject_cls type object_cls", _relation_rules(profile)),
         "source_role": _table("source role", _roles(profile)),
+        "source_setting": Table(SETTINGS["source_setting"], tuple(_source_settings(profile, sources))),
         "junk": _table("source value", ((source, word) for source in sources for word in junk.of(source))),
         "junk_key": _table("source key", ((source, key) for source in sources for key in _junk_keys(junk.of(source)))),
     }
@@ -159,6 +160,21 @@ def _classes_of(words: Sequence[str]) -> Sequence[str]:
 def _roles(profile: Profile) -> Iterable[Row]:
     for source, override in profile.source.sources.items():
         yield from ((source, role) for role in override.roles)
+
+
+def _source_settings(profile: Profile, sources: Sequence[str]) -> Iterable[Row]:
+    rules, matrix = profile.source, profile.incident.matrix
+    for source in sources:
+        own = rules.sources.get(source, SourceOverride())
+        limits = (
+            (getattr(own, name), getattr(rules, name)) for name in ("clock_skew_s", "shrink_percent", "shrink_rows")
+        )
+        yield (
+            source,
+            *(general if other is None else other for other, general in limits),
+            matrix.tickets,
+            matrix.percent,
+        )
 
 
 def _junk_keys(words: Iterable[str]) -> list[str]:
