@@ -120,7 +120,8 @@ def steps_of(con: Any, checks: Sequence[RowCheck | SetCheck], profile: Profile, 
 
 def set_sql(check: SetCheck, found: str) -> str:
     """SQL of a set check's findings in the columns of findings."""
-    return f"SELECT {text(check.code)}, {text(check.on)}, record, evidence FROM ({found})"
+    kind = "split_part(record, ':', 2)" if check.also_on else text(check.on)
+    return f"SELECT {text(check.code)}, {kind}, record, evidence FROM ({found})"
 
 
 def run(con: Any, steps: Sequence[Step], progress: Progress | None, into: str = "finding") -> None:
