@@ -127,14 +127,20 @@ def _only_scans(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nightly, "put_in_force", lambda *_: None)
 
 
-@pytest.mark.parametrize("later", [0, 5 * DAY])
-def test_it_finds_what_a_full_scan_finds(tmp_path: Path, later: int) -> None:
+LITTLE = [("incident", "ci", "relationship")]
+MUCH = [("ci",), ("relationship",), ("incident", "person"), ("asset", "ci"), tuple(MAKERS)] * 2
+
+
+@pytest.mark.parametrize(
+    ("later", "kinds"),
+    [(DAY, LITTLE), pytest.param(0, MUCH, marks=pytest.mark.slow), pytest.param(9 * DAY, MUCH, marks=pytest.mark.slow)],
+)
+def test_it_finds_what_a_full_scan_finds(tmp_path: Path, later: int, kinds: list[tuple[str, ...]]) -> None:
     chance = random.Random(3 + later)
     bench, rows = ScanBench(tmp_path / "delta", PROFILE), estate(chance)
     put(bench, rows)
     last = again(bench, NOW)
     assert last.mode == "full"
-    kinds = [("ci",), ("relationship",), ("incident", "person"), ("asset", "ci"), tuple(MAKERS)]
     found: set[str] = set()
     for number, which in enumerate(kinds):
         put(bench, rows, change(chance, rows, which))

@@ -10,7 +10,7 @@ from typing import Any
 
 from interlock.quality.harvest.snapshots import Snapshot, Snapshots
 from interlock.quality.matching import KEYS
-from interlock.quality.scan.engine import Files, parquet, view_stored
+from interlock.quality.scan.engine import SQL_TYPES, Files, parquet, view_stored
 from interlock.quality.tables import STORED
 
 OLD = "_before"
@@ -65,7 +65,7 @@ def create_changes(con: Any, changes: Changes, used: Iterable[str]) -> dict[str,
     counted = {}
     for kind, files in changes.files.items():
         con.execute(f"CREATE TABLE moved_{kind} AS SELECT DISTINCT ref FROM {parquet(files)}")
-        kept = needed(kind, words)
+        kept = ", ".join(needed(kind, words))
         for name, view in ((f"fresh_{kind}", f"stored_{kind}"), (f"past_{kind}", f"stored_{kind}{OLD}")):
             con.execute(f"CREATE TABLE {name} AS SELECT {kept} FROM {view} SEMI JOIN moved_{kind} USING (ref)")
         con.execute(f"CREATE VIEW image_{kind} AS FROM fresh_{kind} UNION ALL FROM past_{kind}")
@@ -73,24 +73,30 @@ def create_changes(con: Any, changes: Changes, used: Iterable[str]) -> dict[str,
     return counted
 
 
-def needed(kind: str, words: Iterable[str]) -> str:
+def needed(kind: str, words: Iterable[str]) -> list[str]:
     """The columns of a kind that are among the words, and those that tell which record it is."""
     own = {"ref", "handle", "source", "known", "handle_ref"}
     if kind == "ci":  # what it is known by
         own |= {"cls", "environment", *(f"{name}_key" for name in KEYS)}
-    return ", ".join(column.name for column in STORED[f"stored_{kind}"] if column.name in own.union(words))
+    return [column.name for column in STORED[f"stored_{kind}"] if column.name in own.union(words)]
 
 
-def create_near(con: Any, used: Iterable[str]) -> None:
+def create_near(con: Any, columns: Iterable[str]) -> None:
     """``akin_ci``: CIs that moved or share a key with one that did, before or now; ``near_ci``: the rows of these
-    and of all that share a key with them. Whatever is said of one of ``akin_ci`` by its keys is said by ``near_ci``.
+    and of all that share a key with them, with these columns and nulls in the others. Whatever is said of one of
+    ``akin_ci`` by its keys is said by ``near_ci``.
     """
     con.execute(f"CREATE TABLE moved_key AS {_keys('image_ci')}")
     con.execute(f"CREATE TABLE akin_ci AS FROM moved_ci UNION {_sharing('moved_key')}")
     con.execute(f"CREATE TABLE akin_key AS {_keys('stored_ci SEMI JOIN akin_ci USING (ref)')}")
     con.execute(f"CREATE TABLE near_ref AS FROM akin_ci UNION {_sharing('akin_key')}")
-    kept = needed("ci", set(re.findall(r"\w+", " ".join(used))))
-    con.execute(f"CREATE TABLE near_ci AS SELECT {kept} FROM stored_ci SEMI JOIN near_ref USING (ref)")
+    kept = needed("ci", columns)
+    con.execute(f"CREATE TABLE near_row AS SELECT {', '.join(kept)} FROM stored_ci SEMI JOIN near_ref USING (ref)")
+    whole = ", ".join(
+        column.name if column.name in kept else f"NULL::{SQL_TYPES[column.type]} AS {column.name}"
+        for column in STORED["stored_ci"]
+    )
+    con.execute(f"CREATE VIEW near_ci AS SELECT {whole} FROM near_row")
 
 
 def _keys(rows: str) -> str:

@@ -13,20 +13,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import ibis
-import ibis.expr.operations as ops
 import sqlglot
 from sqlglot import exp
 
-from interlock.quality import build, setsql
-from interlock.quality.columns import NOW
 from interlock.quality.harvest.snapshots import Snapshot
 from interlock.quality.kit import RowCheck, SetCheck
 from interlock.quality.preparers import same_as
 from interlock.quality.profile import Profile
-from interlock.quality.relations import Relations
+from interlock.quality.rowlevel import shipped
 from interlock.quality.scan import full
 from interlock.quality.scan.changes import Changes, create_changes, create_near
+from interlock.quality.scan.compiled import compiled, compiled_for, reads_now
 from interlock.quality.scan.derived import PREPARERS
 from interlock.quality.scan.engine import Bounds, engine, parquet, text, view_stored
 from interlock.quality.scan.full import Progress, Publish, Step, set_sql
@@ -60,16 +57,16 @@ def planned(checks: Sequence[RowCheck | SetCheck], moved: frozenset[str], later:
     plan = Plan()
     for check in checks:
         if isinstance(check, RowCheck):
-            if later and _reads(check, NOW.name):
+            if later and reads_now(check.code):
                 plan.whole.append(check)
             elif check.on in moved:
                 plan.moved.append(check)
             continue
-        used = {t.name for t in setsql.expression(check, 0).op().find(ops.UnboundTable)}
+        used = compiled(check.code).tables
         read = {name.removeprefix("stored_") for name in used if name.startswith("stored_")}
         if "same_as" in used:
             read.add("ci")
-        timely = later and setsql.entry(check)["reads_now"]
+        timely = later and reads_now(check.code)
         if check.on == "source" or timely or not (check.key_local or read):
             plan.whole.append(check)
         elif not (read & moved or (not check.key_local and moved)):
@@ -85,13 +82,9 @@ def planned(checks: Sequence[RowCheck | SetCheck], moved: frozenset[str], later:
     return plan
 
 
-def _by_keys(check: SetCheck, used: set[str]) -> bool:
+def _by_keys(check: SetCheck, used: frozenset[str]) -> bool:
     """Whether the verdict on a CI depends on it and on those with which it shares a key, and on nobody else."""
     return bool(BY_KEY & {*check.reads, *used})
-
-
-def _reads(check: RowCheck, column: str) -> bool:
-    return any(field.name == column for field in check(build.relation(check.on)).op().find(ops.Field))
 
 
 def scan(
@@ -117,17 +110,15 @@ def scan(
     with scans.draft() as draft, engine(scans.folder, folders, bounds) as con:
         view_stored(con, full.files_of(snapshots))
         full.create_sources(con, snapshots, profile, told or told_by(snapshots))
-        near = [_over(setsql.batch(check, int(as_of)), "near_ci") for check in plan.akin]
         rows = {kind: _row_step(con, plan, kind, int(as_of)) for kind in sorted({c.on for c in plan.moved})}
         words = [
             *(step.sql for step in rows.values()),
-            *near,
             *(sql for c in plan.touched for sql in c.touched.values()),
         ]
         counted = create_changes(con, changes, words)
         if any(n > LARGEST * _count(con, kind) for kind, n in counted.items()):
             return None
-        steps = [*rows.values(), *_akin_steps(con, plan, near), *_touched_steps(con, plan, counted, int(as_of))]
+        steps = [*rows.values(), *_akin_steps(con, plan, int(as_of)), *_touched_steps(con, plan, counted, int(as_of))]
         steps += _whole_steps(con, plan, profile, int(as_of))
         con.execute(f"CREATE TABLE finding ({full.FOUND})")
         full.run(con, steps, progress)
@@ -147,28 +138,25 @@ def _row_step(con: Any, plan: Plan, kind: str, as_of: int) -> Step:
     return Step(tuple(check.code for check in checks), judged(con, kind, checks, as_of, f"fresh_{kind}"))
 
 
-def _akin_steps(con: Any, plan: Plan, near: Sequence[str]) -> list[Step]:
+def _akin_steps(con: Any, plan: Plan, as_of: int) -> list[Step]:
     if not plan.akin:
         return []
-    create_near(con, near)
+    create_near(con, {name for check in plan.akin for name in shipped().sets[check.code].tables["stored_ci"]})
     same_as.prepare(con, "near_ci")
     plan.again |= {check.code: "akin_ci" for check in plan.akin}
     only = "SELECT * FROM ({}) SEMI JOIN akin_ci ON akin_ci.ref = record"
-    return [Step((c.code,), set_sql(c, only.format(sql))) for c, sql in zip(plan.akin, near, strict=True)]
+    found = [(check, _over(compiled(check.code).sql(as_of), "near_ci")) for check in plan.akin]
+    return [Step((check.code,), set_sql(check, only.format(sql))) for check, sql in found]
 
 
 def _touched_steps(con: Any, plan: Plan, counted: dict[str, int], as_of: int) -> list[Step]:
     steps = []
-    for number, check in enumerate(plan.touched):
-        name = f"again_{number}"
+    for check in plan.touched:
+        name = f"again_{check.code.replace('-', '_').lower()}"
         keys = " UNION ".join(_keys_of(check.touched[kind], kind) for kind in sorted(counted.keys() & check.touched))
         con.execute(f"CREATE TABLE {name} AS SELECT DISTINCT ref FROM ({keys}) AS _(ref) WHERE ref IS NOT NULL")
         plan.again[check.code] = name
-        relations, again = Relations(ibis.literal(as_of)), ibis.table({"ref": "string"}, name=name)
-        inputs = {each: relations[each] for each in (*check.reads, *check.joins)}
-        for each, key in check.reads.items():
-            inputs[each] = inputs[each].semi_join(again, inputs[each][key] == again.ref)
-        steps.append(Step((check.code,), set_sql(check, setsql.merged_sql(check(inputs)))))
+        steps.append(Step((check.code,), set_sql(check, compiled_for(check.code, name).sql(as_of))))
     return steps
 
 
