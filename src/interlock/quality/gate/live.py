@@ -20,7 +20,7 @@ from interlock.quality.rowlevel import KeyedSet, RowLevel, shipped
 from interlock.quality.stored import TABLES, Stored
 from interlock.quality.tables import used_by
 from interlock.state.errors import state_error
-from interlock.state.files import connect
+from interlock.state.files import LATE_CHECKPOINT, checkpoint, connect
 
 SUFFIX: Final = ".sqlite"
 MOST: Final = 1_000
@@ -65,11 +65,17 @@ class Live:
             self._db.close()
             self._db = self._name = None
 
+    def checkpoint(self) -> None:
+        """Bring the write-ahead log into the file. For a thread of its own: it waits for the disk."""
+        if self._name is not None:
+            checkpoint(self._folder / self._name)
+
     def follow(self) -> bool:
         """Take over a newly filled index, with what was touched since it was filled; whether there is one."""
         name = current(self._folder, SUFFIX)
         if name is not None and name != self._name:
             db = connect(self._folder / name, synchronous="NORMAL")
+            db.execute(f"PRAGMA wal_autocheckpoint={LATE_CHECKPOINT}")
             if self._db is not None:
                 self._carry(self._db, db)
                 self._db.close()

@@ -27,6 +27,8 @@ from interlock.state.errors import StateError
 
 log = logging.getLogger("interlock.quality")
 
+CHECKPOINT_S = 5.0
+"""How often write-ahead logs are brought into their files, beside the calls."""
 MASKS = "masks"
 LIVE = "live"
 _MATRIX = "TKT-MATRIX"
@@ -167,11 +169,25 @@ class Quality:
     # Keeping up
 
     async def run(self) -> None:
-        """Follow new masks and what other processes change in the store, for ever."""
+        """Follow new masks and what other processes change in the store, and keep its log short, for ever."""
         while self._gate is None:
             await asyncio.sleep(FOLLOW_S)
             self._open()
-        await self._gate.run()
+        await asyncio.gather(self._gate.run(), self._checkpoints())
+
+    async def _checkpoints(self) -> None:
+        while True:
+            await asyncio.sleep(CHECKPOINT_S)
+            try:
+                await asyncio.to_thread(self.checkpoint)
+            except Problem as problem:
+                log.warning("the flag store's log was not shortened: %s", problem.detail)
+
+    def checkpoint(self) -> None:
+        """Bring write-ahead logs into their files. For a thread of its own: it waits for the disk."""
+        if self._store is not None:
+            self._store.checkpoint()
+        self._live.checkpoint()
 
     def follow(self) -> None:
         """Take over new masks and what other processes changed, now. Raises StateError, Problem."""
@@ -198,11 +214,10 @@ class Quality:
         verdicts = self._live.touch(kind, ref, row, now).verdicts
         own = self._row_codes.get(kind, frozenset())
         verdicts.setdefault(ref, {}).update({code: alone.get(code) for code in own})
-        for other, told in verdicts.items():
-            found = [(code, evidence) for code, evidence in told.items() if evidence is not None]
-            handle = f"{row[2]}:{kind}:~{row[1]}" if row is not None and other == ref else None
-            if told and store.replace(other, found, told.keys(), now, handle=handle) and self._gate is not None:
-                self._gate.moved([other])
+        handles = {ref: f"{row[2]}:{kind}:~{row[1]}"} if row is not None else None
+        moved = store.replace_all({other: told for other, told in verdicts.items() if told}, now, handles=handles)
+        if self._gate is not None:
+            self._gate.moved(moved)
 
     def _alone(self, kind: str, record: Mapping[str, Any]) -> tuple[Flag, ...]:
         return self._judge.judge(kind, record, self._clock.now()).flags
