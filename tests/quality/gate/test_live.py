@@ -182,7 +182,7 @@ def test_a_new_index_takes_over_what_was_touched_meanwhile(tmp_path: Path) -> No
     with on_duckdb(world.tables()) as duck:  # a scan of what was harvested before
         fill(duck, tmp_path / "live", {"a": NOW + 30.0})
     touched = live.touch("ci", "a:ci:1", stored("ci", one), NOW + 90.0)
-    assert touched.verdicts["a:ci:2"]["CI-DUP-IN"] == "duplicate: serial s on 2 records, first a:ci:1"
+    assert touched.verdicts["a:ci:1"]["CI-DUP-IN"] == "duplicate: serial s on 2 records, first a:ci:1"
     live.close()
 
 

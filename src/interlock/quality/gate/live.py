@@ -8,7 +8,7 @@ record is judged the same way by both. Nothing here imports a data engine.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -92,23 +92,25 @@ class Live:
             return Touched()
         with self._transaction() as db:
             change = _Change(db, self._columns)
-            images = [old] if (old := change.row(kind, ref)) is not None else []
-            before = {check.code: change.affected(check, kind, images) for check in self._checks}
+            old = change.row(kind, ref)
+            before = {check.code: change.affected(check, kind, old) for check in self._checks}
             if row is not None:
                 names = (column.name for column in TABLES[kind])
-                image = dict(zip(names, row, strict=True))
-                change.put(kind, image)
-                images.append(change.row(kind, ref) or image)
+                change.put(kind, dict(zip(names, row, strict=True)))
             elif old is not None:
                 change.remove(kind, ref)
             db.execute("INSERT OR REPLACE INTO touched VALUES (?, ?, ?)", (kind, ref, now))
+            new = change.row(kind, ref)
             touched = Touched()
+            same = new == old  # then no other record's verdict can be another
             for check in self._checks:
-                after = change.affected(check, kind, images[-1:])
-                if before[check.code] is None or after is None:
+                own = {ref} if check.kind == kind else set[str]()
+                was = own if same else before[check.code]
+                will = own if same else change.affected(check, kind, new)
+                if was is None or will is None:
                     touched.left.add(check.code)
                     continue
-                for other in sorted(before[check.code] | after):  # type: ignore[operator]
+                for other in sorted(was | will):
                     verdict = change.verdict(check, other, int(now))
                     if verdict is _LEFT:
                         touched.left.add(check.code)
@@ -159,8 +161,14 @@ class _Change:
         self._db = db
         self._columns = columns
         self._found: dict[tuple[str, str], dict[str, list[str]] | None] = {}
+        self._rows: dict[tuple[str, str], Row | None] = {}
 
     def row(self, kind: str, ref: str) -> Row | None:
+        if (kind, ref) not in self._rows:
+            self._rows[kind, ref] = self._read(kind, ref)
+        return self._rows[kind, ref]
+
+    def _read(self, kind: str, ref: str) -> Row | None:
         cursor = self._db.execute(f'SELECT * FROM "stored_{kind}" WHERE ref = ?', (ref,))  # noqa: S608 - a kind of ours
         found = cursor.fetchone()
         return None if found is None else dict(zip([column[0] for column in cursor.description], found, strict=True))
@@ -174,22 +182,24 @@ class _Change:
         self._db.execute(f'INSERT INTO "{table}" ({into}) VALUES ({marks})', [row.get(name) for name in names])  # noqa: S608
 
     def remove(self, kind: str, ref: str) -> None:
+        self._rows.pop((kind, ref), None)
         self._db.execute(f'DELETE FROM "stored_{kind}" WHERE ref = ?', (ref,))  # noqa: S608
 
-    def affected(self, check: KeyedSet, kind: str, images: Iterable[Row]) -> set[str] | None:
-        """The records a check may say something else of; None when they are too many."""
+    def affected(self, check: KeyedSet, kind: str, image: Row | None) -> set[str] | None:
+        """The records of which a check says something that hangs on a row; None when they are too many."""
         found: set[str] = set()
-        for image in images:
-            if kind == check.kind:
-                found.add(image["ref"])
-            for key in self._keys(check, kind, image):
-                under = [key]
-                if check.members is not None:
-                    statement = f"SELECT ref FROM ({check.members}) LIMIT {MOST + 1}"  # noqa: S608 - a check's own text
-                    under = [ref for (ref,) in self._db.execute(statement, {"key": key})]
-                found.update(under)
-                if len(found) > MOST:
-                    return None
+        if image is None:
+            return found
+        if kind == check.kind:
+            found.add(image["ref"])
+        for key in self._keys(check, kind, image):
+            under = [key]
+            if check.members is not None:
+                statement = f"SELECT ref FROM ({check.members}) LIMIT {MOST + 1}"  # noqa: S608 - a check's own text
+                under = [ref for (ref,) in self._db.execute(statement, {"key": key})]
+            found.update(under)
+            if len(found) > MOST:
+                return None
         return found
 
     def verdict(self, check: KeyedSet, ref: str, now: int) -> str | None:
