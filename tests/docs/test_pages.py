@@ -122,6 +122,7 @@ SETTINGS: dict[str, type[BaseModel]] = {
     "sources.NAME.schedule": model.SourceSchedule,
     "schedule": model.Schedule,
     "storage": model.Storage,
+    "webhooks": model.Webhook,
     "sources.NAME.harvest": model.Harvest,
     "quality": model.Quality,
     "search": model.SearchConfig,
@@ -151,6 +152,8 @@ def _default(value: Any) -> str:
         return "*none*"
     if isinstance(value, BaseModel | dict | tuple) or value == "":
         return ""
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
     return f"`{value:g}`" if isinstance(value, int | float) else f"`{value}`"
 
 

@@ -13,6 +13,8 @@ from typing import Any
 import orjson
 from tests.faces.faces_house import House
 
+from interlock.clock import SystemClock
+from interlock.records import times
 from interlock.records.kinds import FIELDS
 from interlock.tools.catalogue import BY_NAME
 
@@ -63,6 +65,7 @@ def seeds(house: House) -> dict[str, Any]:
             "problem": refs("record_search", kind="problem", limit=10),
         },
         "sources": ["snow"],
+        "until": times.to_text(SystemClock().now() + 86_400),
         "order": {
             "item": house.call("catalog_search", {"text": "Distribution list", "limit": 1}).json()["data"][0]["item"],
             "variables": {"name": "dl-berlin"},
@@ -77,8 +80,8 @@ def seeds(house: House) -> dict[str, Any]:
     }
 
 
-def run(house: House, folder: Path, examples: int, *options: str) -> Run:
-    """Run it with a key that may use every tool, all checks, so many examples an operation."""
+def run(house: House, folder: Path, examples: int, *options: str, key: str | None = None) -> Run:
+    """Run it with a key (by default one that may use every tool), all checks, so many examples an operation."""
     seeded = folder / "seeds.json"
     seeded.write_text(json.dumps(seeds(house)), encoding="utf-8")
     events = folder / "events.ndjson"
@@ -89,7 +92,14 @@ def run(house: House, folder: Path, examples: int, *options: str) -> Run:
         "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
     }
     command = [str(Path(sys.executable).with_name("schemathesis")), "run", f"{house.thin}/openapi.json"]
-    command += ["--header", f"Authorization: Bearer {house.key}", "--checks", "all", "--max-examples", str(examples)]
+    command += [
+        "--header",
+        f"Authorization: Bearer {key or house.key}",
+        "--checks",
+        "all",
+        "--max-examples",
+        str(examples),
+    ]
     command += ["--seed", "1", "--continue-on-failure", "--warnings", "off", "--report", "ndjson"]
     command += ["--report-ndjson-path", str(events), *options]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, cwd=folder)

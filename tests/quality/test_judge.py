@@ -257,7 +257,7 @@ EFFECTS = {
     "TKT-MATRIX": "allow",
     "SRC-LATE": "refuse",
     "SRC-SCHEMA": "refuse",
-    "SRC-CLOCK": "hold",
+    "SRC-CLOCK": "allow",
     "CI-CLASS": "allow",
     "CI-MISS-REC": "allow",
     "CI-IP-SHARED": "hold",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import IO, Any
 
 import httpx
 
@@ -13,16 +13,42 @@ TIMEOUT_S = 60.0
 
 def request(method: str, url: str, path: str, key: str | None, body: Any = None) -> Any:
     """The JSON answer of a gateway. Raises Problem: the gateway's own, or that it cannot be reached."""
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
     try:
         with httpx.Client(base_url=url, timeout=TIMEOUT_S, trust_env=False) as client:
-            answer = client.request(method, path, headers=headers, json=body)
+            return _read(url, client.request(method, path, headers=_bearer(key), json=body))
     except httpx.HTTPError as error:
-        raise Problem(
-            Slug.SOURCE_UNAVAILABLE,
-            f"no gateway answers at {url}: {type(error).__name__}",
-            next_step="Start one with `interlock serve`, or pass --url.",
-        ) from None
+        raise _silent(url, error) from None
+
+
+def download(url: str, path: str, key: str | None, into: IO[bytes]) -> None:
+    """Write an answer into a file piece by piece. Raises Problem as ``request`` does."""
+    try:
+        with (
+            httpx.Client(base_url=url, timeout=TIMEOUT_S, trust_env=False) as client,
+            client.stream("GET", path, headers=_bearer(key)) as answer,
+        ):
+            if answer.status_code >= 400:
+                answer.read()
+                _read(url, answer)
+            for piece in answer.iter_bytes():
+                into.write(piece)
+    except httpx.HTTPError as error:
+        raise _silent(url, error) from None
+
+
+def _bearer(key: str | None) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"} if key else {}
+
+
+def _silent(url: str, error: httpx.HTTPError) -> Problem:
+    return Problem(
+        Slug.SOURCE_UNAVAILABLE,
+        f"no gateway answers at {url}: {type(error).__name__}",
+        next_step="Start one with `interlock serve`, or pass --url.",
+    )
+
+
+def _read(url: str, answer: httpx.Response) -> Any:
     try:
         found = answer.json()
     except ValueError:

@@ -17,6 +17,7 @@ from interlock.cli import (
     connect,
     contracts,
     demo,
+    flags,
     harvest,
     jobs,
     ledger,
@@ -54,6 +55,7 @@ app.add_typer(agents.app, name="agents")
 app.add_typer(people.app, name="people")
 app.add_typer(approvals.app, name="approvals")
 app.add_typer(jobs.app, name="jobs")
+app.add_typer(flags.app, name="flags")
 app.add_typer(ledger.app, name="ledger")
 
 

@@ -23,6 +23,7 @@ from interlock.config.schedule import Schedule, SourceSchedule, TimeZone
 from interlock.config.secrets import Secret, secrets_in
 from interlock.config.section import Section
 from interlock.config.storage import Storage
+from interlock.config.webhooks import Webhook
 from interlock.records.kinds import MODELS
 
 
@@ -257,6 +258,7 @@ class Config(Section):
     ledger: LedgerConfig = LedgerConfig()
     schedule: Schedule = Schedule()
     storage: Storage = Storage()
+    webhooks: tuple[Webhook, ...] = Field(default=(), max_length=20)
     adapters: tuple[FilePath, ...] = ()
 
     @field_validator("as_of")

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 from interlock import __version__
+from interlock.faces import openapi_flags
 from interlock.tools.catalogue import TOOLS, Tool
 from interlock.tools.contracts import input_schema, output_schema
 from interlock.tools.envelope import ProblemOut
@@ -23,6 +24,7 @@ def document() -> dict[str, Any]:
     schemas["Problem"] = _lifted(ProblemOut.model_json_schema(), schemas)
     paths: dict[str, Any] = {f"/v1/tools/{tool.name}": {"post": _operation(tool, schemas)} for tool in TOOLS}
     paths.update(_others(schemas))
+    paths.update(openapi_flags.paths())
     return {
         "openapi": "3.1.0",
         "info": {

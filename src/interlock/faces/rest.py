@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from interlock import __version__
 from interlock.faces import answers, identity
 from interlock.faces.door import call_tool, read_body
+from interlock.faces.flags import add_flags
 from interlock.faces.openapi import document
 from interlock.gateway.describe import usable
 from interlock.gateway.receipts import current, seen_by
@@ -78,6 +79,7 @@ def build_rest(runtime: Runtime, around: Callable[[], AbstractAsyncContextManage
     _tools(app, runtime)
     _for_agents(app, runtime)
     _for_people(app, runtime)
+    add_flags(app, runtime)
     _for_machines(app, runtime)
     return app
 

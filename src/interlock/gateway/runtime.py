@@ -26,10 +26,12 @@ from interlock.gateway.pipeline import Pipeline, read_arguments
 from interlock.gateway.prepare import Preparer
 from interlock.gateway.reads import Reads
 from interlock.gateway.receipts import denied
+from interlock.gateway.review import Review
 from interlock.gateway.sameness import Sameness
 from interlock.gateway.search import Joined
 from interlock.gateway.settle import Settling
 from interlock.gateway.taxonomies import Taxonomies
+from interlock.gateway.telling import tell
 from interlock.gateway.tickets import Tickets
 from interlock.gateway.trail import Trail
 from interlock.gateway.versions import Images
@@ -73,6 +75,7 @@ class Runtime:
     pipeline: Pipeline
     settling: Settling
     approvals: Approvals
+    review: Review
     hosts: tuple[str, ...]
 
     def knows_host(self, host: str) -> bool:
@@ -148,6 +151,12 @@ async def open_runtime(
             await trail.act("decision", person, clock.now(), detail, refs)
 
         approvals = Approvals(journal, clock, decided, lambda agent: _owner(store, agent), denied)
+
+        async def said(person: str, detail: dict[str, Any], refs: tuple[str, ...], vault: dict[str, Any]) -> None:
+            await trail.act("decision", person, clock.now(), detail, refs, vault)
+
+        review = Review(config.state, clock, said)
+        stack.callback(review.close)
         authentication = Authenticator(store, clock)
         runtime = Runtime(
             config,
@@ -162,11 +171,13 @@ async def open_runtime(
             pipeline,
             settling,
             approvals,
+            review,
             _hosts(config),
         )
         await ledger.append(Entry("start", "", clock.now(), "interlock", versions=versions))
         tasks = [asyncio.create_task(_record_acts(store, ledger)), asyncio.create_task(_measure(runtime))]
         tasks.append(asyncio.create_task(taxonomies.run(lambda version: trail.under(profile=version))))
+        tasks.append(asyncio.create_task(tell(config, clock, telemetry)))
         tasks.append(asyncio.create_task(quality.run()))
         if settle:
             tasks.append(asyncio.create_task(settling.run()))

@@ -10,7 +10,7 @@ from interlock.jobs.cron import read_cron
 from interlock.jobs.job import Job
 from interlock.jobs.windows import read_window
 
-_OWN = {"scan": ("scan",), "owner_list": ("flags", "owners"), "retention": ("storage", "--remove")}
+_OWN = {"scan": ("scan",), "owner_list": ("flags", "owners", "--send"), "retention": ("storage", "--remove")}
 """The gateway's own jobs and the commands that do them."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -93,13 +93,6 @@ def listed(
         [flag_of_row(row, now, scanned) for row in rows],
         _cursor(order, [rows[-1][_PLACES[name]] for name, _ in by.columns]) if more else None,
     )
-
-
-def every(db: sqlite3.Connection, filters: Filters, now: float, scanned: float) -> Iterator[FlagRow]:
-    """All flags that are wanted, by record, one at a time."""
-    sql, values = _query(filters, ORDERS["ref"], now, None)
-    for row in db.execute(sql, values):
-        yield flag_of_row(row, now, scanned)
 
 
 def _query(filters: Filters, by: _Order, now: float, key: Sequence[Any] | None) -> tuple[str, dict[str, Any]]:

@@ -7,6 +7,7 @@ finds is kept through a kill -9, what a person says through a power cut as well.
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,6 +43,9 @@ _ONE = f"SELECT {FLAG_COLUMNS} FROM flag WHERE ref = ? AND code = ?"  # noqa: S6
 _EVENTS = f"SELECT {EVENT_COLUMNS} FROM event WHERE ref = ? AND code = ? ORDER BY seq"  # noqa: S608
 _SCANNED = "SELECT coalesce(max(as_of), 0) FROM publication"
 _MAX_EVENTS = 10_000
+
+LISTING_S = 10.0
+"""The longest that one page may take."""
 
 
 class FlagStore:
@@ -103,7 +107,7 @@ class FlagStore:
         self, filters: Filters | None = None, order: str = "stops", limit: int = 100, cursor: str | None = None
     ) -> Page:
         """A page of flags, those that stopped the most agent calls first; see ``listing``."""
-        with self._reading():
+        with self._reading(LISTING_S):
             return listed(self._db, filters or Filters(), order, limit, cursor, self._clock.now(), self._scanned())
 
     def changes_since(self, seq: int) -> tuple[int, list[str]]:
@@ -231,11 +235,16 @@ class FlagStore:
         until: float | None = None,
         assignee: str | None = None,
         at: float | None = None,
+        *,
+        rehearse: bool = False,
     ) -> Event:
-        """What a person says of a flag: ack, assign, waive, unwaive, reopen; see ``acts``. Durable when it returns."""
+        """What a person says of a flag: ack, assign, waive, unwaive, reopen; see ``acts``. Durable when it returns.
+
+        ``rehearse`` says what would happen, or raises why it cannot, and changes nothing.
+        """
         self._db.execute("PRAGMA synchronous=FULL")
         try:
-            with self._transaction() as db:
+            with self._transaction(keep=not rehearse) as db:
                 return act(db, what, ref, code, by, reason, until, assignee, self._clock.now() if at is None else at)
         finally:
             self._db.execute("PRAGMA synchronous=NORMAL")
@@ -259,12 +268,12 @@ class FlagStore:
         return float(self._all(_SCANNED, ())[0][0])
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self, keep: bool = True) -> Iterator[sqlite3.Connection]:
         try:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
-                self._db.execute("COMMIT")
+                self._db.execute("COMMIT" if keep else "ROLLBACK")
             finally:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
@@ -272,11 +281,23 @@ class FlagStore:
             raise state_error(error) from error
 
     @contextmanager
-    def _reading(self) -> Iterator[None]:
+    def _reading(self, within_s: float | None = None) -> Iterator[None]:
+        if within_s is not None:
+            end = time.monotonic() + within_s
+            self._db.set_progress_handler(lambda: time.monotonic() > end, 100_000)
         try:
             yield
         except sqlite3.Error as error:
+            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
+                raise Problem(
+                    Slug.TOO_LARGE,
+                    f"the listing took longer than {within_s:g} s",
+                    next_step="Ask for fewer codes or sources.",
+                ) from None
             raise state_error(error) from error
+        finally:
+            if within_s is not None:
+                self._db.set_progress_handler(None, 0)
 
     def _all(self, sql: str, args: tuple[Any, ...]) -> list[tuple[Any, ...]]:
         with self._reading():
