@@ -56,7 +56,9 @@ class Live:
         self._folder = folder
         self._level = level or shipped()
         self._columns = columns_of(self._level)
-        self._checks = [check for check in self._level.sets.values() if check.sql is not None]
+        self._checks = [
+            check for check in self._level.sets.values() if check.sql is not None and "source" not in check.kinds
+        ]
         self._name: str | None = None
         self._db: sqlite3.Connection | None = None
 
@@ -104,7 +106,7 @@ class Live:
             touched = Touched()
             same = new == old  # then no other record's verdict can be another
             for check in self._checks:
-                own = {ref} if check.kind == kind else set[str]()
+                own = {ref} if kind in check.kinds else set[str]()
                 was = own if same else before[check.code]
                 will = own if same else change.affected(check, kind, new)
                 if was is None or will is None:
@@ -190,7 +192,7 @@ class _Change:
         found: set[str] = set()
         if image is None:
             return found
-        if kind == check.kind:
+        if kind in check.kinds:
             found.add(image["ref"])
         for key in self._keys(check, kind, image):
             under = [key]
@@ -204,11 +206,12 @@ class _Change:
 
     def verdict(self, check: KeyedSet, ref: str, now: int) -> str | None:
         """What the check says of one record."""
-        row = self.row(check.kind, ref)
+        kind = ref.split(":", 2)[1]
+        row = self.row(kind, ref) if kind in check.kinds else None
         if row is None:
             return None
         parts: list[str] = []
-        for key in sorted(self._keys(check, check.kind, row)) if check.members is not None else [ref]:
+        for key in sorted(self._keys(check, kind, row)) if check.members is not None else [ref]:
             found = self._under(check, key, now)
             if found is None:
                 return _LEFT

@@ -160,7 +160,7 @@ class Quality:
 
     def _unread(self, kind: str, live: Judged, problem: Problem) -> Judged:
         self._say(problem)
-        codes = frozenset(code for code in self._keyed if self.level.checks[code].kind == kind)
+        codes = frozenset(code for code, check in self.level.sets.items() if kind in check.kinds)
         return Judged(live.flags, live.unknown | codes, "unchecked", "the stored flags cannot be read")
 
     def _flag(self, row: FlagRow) -> Flag:
