@@ -216,5 +216,6 @@ class Worker:
                 return
             text = line.decode("utf-8", "replace").strip()[:_LINE]
             if text:
-                going.last_line = text
+                if any(map(str.isalnum, text)):  # the rule below a table says nothing
+                    going.last_line = text
                 self._log.info("job.line", job=job.name, run=lease.run, text=text)
