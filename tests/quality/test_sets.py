@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from functools import cache
 from itertools import product
 from typing import Any
@@ -153,6 +154,27 @@ def test_every_record_is_judged_alike_by_index_and_in_a_batch(seed: int) -> None
             assert {ref: evidence for ref, evidence in live.items() if evidence} == there, code
             found |= {code} if there else set()
     assert len(found) >= 10, found
+
+
+def test_a_faulty_set_check_does_not_build(monkeypatch: pytest.MonkeyPatch) -> None:
+    good, module = CHECKS["CI-ORPHAN"]
+
+    def built(**changes: Any) -> None:
+        check = replace(good, **changes)
+        monkeypatch.setattr(module, "ci_orphan", check)
+        build._entry(module)
+        setsql.entry(check)
+
+    built()
+    shouting = lambda ci, edge_end, source_state: ci.select(record=ci.ref, evidence=ci.cls.upper())  # noqa: E731
+    with pytest.raises(ValueError, match="engines do not agree on: Uppercase"):
+        built(function=shouting)
+    with pytest.raises(ValueError, match="klass"):
+        built(fields=("klass",))
+    with pytest.raises(ValueError, match=r"judged again when these change: .*ci"):
+        built(touched={"relationship": "SELECT :ref"})
+    with pytest.raises(KeyError, match="edges"):
+        built(reads={"ci": "ref", "edges": "ci"})
 
 
 def test_serving_knows_every_set_check() -> None:

@@ -32,7 +32,7 @@ from interlock.quality.flags.transitions import STAGE, STAGE_INTO, step
 from interlock.quality.rowlevel import shipped
 from interlock.records.problems import Problem, Slug
 from interlock.state.errors import state_error
-from interlock.state.files import LATE_CHECKPOINT, checkpoint, connect, private_folder
+from interlock.state.files import BUSY_S, LATE_CHECKPOINT, checkpoint, connect, private_folder
 from interlock.state.schema import migrate
 
 if TYPE_CHECKING:
@@ -51,12 +51,18 @@ LISTING_S = 10.0
 class FlagStore:
     """Flags by record, as they are at one moment; what was found, said and stopped.
 
-    Not shared between threads. ``severities`` says how grave each code is (default: the shipped checks).
+    Not shared between threads. ``severities`` says how grave each code is (default: the shipped checks);
+    ``patience_s`` how long a write waits for that of another process.
     Raises StateError when the file cannot be used.
     """
 
     def __init__(
-        self, folder: Path, clock: Clock | None = None, *, severities: Mapping[str, str] | None = None
+        self,
+        folder: Path,
+        clock: Clock | None = None,
+        *,
+        severities: Mapping[str, str] | None = None,
+        patience_s: float = BUSY_S,
     ) -> None:
         self.folder = private_folder(folder)
         self._clock = clock or SystemClock()
@@ -66,6 +72,7 @@ class FlagStore:
         self._db = connect(folder / NAME, synchronous="NORMAL")
         migrate(self._db, STEPS, NAME)
         self._db.execute("PRAGMA temp_store=MEMORY")
+        self._db.execute(f"PRAGMA busy_timeout={int(patience_s * 1000)}")
         self._db.execute(f"PRAGMA wal_autocheckpoint={LATE_CHECKPOINT}")
         self._db.execute(STAGE.format(temp="TEMP", name="stage"))
 

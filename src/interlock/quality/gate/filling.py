@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from interlock.quality.gate.live import FILLED, SUFFIX, TOUCHED, columns_of
+from interlock.quality.gate.live import FILLED, SUFFIX, TOUCHED, columns_of, stamp
 from interlock.quality.gate.numbered import replace
 from interlock.quality.rowlevel import RowLevel, shipped
 from interlock.quality.tables import ddl
@@ -29,7 +29,8 @@ def fill(
     ``harvested``: when each source was read; what is touched later is carried over by whoever uses the index. A
     table that the connection does not have stays empty.
     """
-    columns = columns_of(level or shipped())
+    level = level or shipped()
+    columns = columns_of(level)
     there = names_of(connection)
 
     def write(draft: Path) -> None:
@@ -47,6 +48,7 @@ def fill(
             db.execute(TOUCHED)
             db.execute(FILLED)
             db.executemany("INSERT INTO filled VALUES (?, ?)", harvested.items())
+            db.execute(f"PRAGMA user_version={stamp(level)}")
             db.execute("PRAGMA journal_mode=WAL")
         finally:
             db.close()

@@ -8,7 +8,7 @@ record is judged the same way by both. Nothing here imports a data engine.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +20,7 @@ from interlock.quality.rowlevel import KeyedSet, RowLevel, shipped
 from interlock.quality.stored import TABLES, Stored
 from interlock.quality.tables import used_by
 from interlock.state.errors import state_error
-from interlock.state.files import LATE_CHECKPOINT, checkpoint, connect
+from interlock.state.files import BUSY_S, LATE_CHECKPOINT, checkpoint, connect
 
 SUFFIX: Final = ".sqlite"
 MOST: Final = 1_000
@@ -28,6 +28,12 @@ MOST: Final = 1_000
 
 TOUCHED: Final = "CREATE TABLE touched (kind TEXT, ref TEXT, at REAL, PRIMARY KEY (kind, ref)) WITHOUT ROWID"
 FILLED: Final = "CREATE TABLE filled (source TEXT PRIMARY KEY, at REAL NOT NULL) WITHOUT ROWID"
+
+_NEEDED_BY: Final = """\
+SELECT r.ref, coalesce(c.ref, r.subject) FROM stored_relationship r
+LEFT JOIN stored_ci c ON c.handle_ref = r.subject
+WHERE r.object IN (:ref, (SELECT handle_ref FROM stored_ci WHERE ref = :ref))
+AND coalesce(r.type, r.native_type) IN (SELECT type FROM dependency_type) LIMIT :most"""
 
 Row = dict[str, Any]
 Verdicts = dict[str, dict[str, str | None]]
@@ -46,14 +52,21 @@ def columns_of(level: RowLevel) -> dict[str, frozenset[str]]:
     """The tables of a live index and their columns: those that some keyed check uses."""
     used = used_by(*(check.tables for check in level.sets.values() if check.sql is not None))
     own = {"ref", "handle", "source"}
-    return {table: names | own if table.startswith("stored_") else names for table, names in used.items()}
+    found = {table: names | own if table.startswith("stored_") else names for table, names in used.items()}
+    return found | {"dependency_type": frozenset({"type"})}
+
+
+def stamp(level: RowLevel) -> int:
+    """What an index that was filled for these checks carries as its ``user_version``."""
+    return int(level.hash[:7], 16)
 
 
 class Live:
     """The index in one folder; writes are short transactions. One thread at a time; raises StateError, Problem."""
 
-    def __init__(self, folder: Path, level: RowLevel | None = None) -> None:
+    def __init__(self, folder: Path, level: RowLevel | None = None, *, patience_s: float = BUSY_S) -> None:
         self._folder = folder
+        self._patience_s = patience_s
         self._level = level or shipped()
         self._columns = columns_of(self._level)
         self._checks = [
@@ -77,6 +90,10 @@ class Live:
         name = current(self._folder, SUFFIX)
         if name is not None and name != self._name:
             db = connect(self._folder / name, synchronous="NORMAL")
+            if db.execute("PRAGMA user_version").fetchone()[0] != stamp(self._level):
+                db.close()  # filled for other checks: the next scan fills one for these
+                return self._db is not None
+            db.execute(f"PRAGMA busy_timeout={int(self._patience_s * 1000)}")
             db.execute(f"PRAGMA wal_autocheckpoint={LATE_CHECKPOINT}")
             if self._db is not None:
                 self._carry(self._db, db)
@@ -119,6 +136,32 @@ class Live:
                     else:
                         touched.verdicts.setdefault(other, {})[check.code] = verdict
         return touched
+
+    def dependents(self, refs: Collection[str], depth: int, most: int) -> list[str]:
+        """Refs of the CIs that need these, and of the relations that say so, as far as ``depth`` relations away.
+
+        At most ``most``, the nearest first; empty while there is no index. Raises StateError.
+        """
+        if not self.follow():
+            return []
+        assert self._db is not None
+        found: dict[str, None] = {}
+        level, seen = sorted(refs), set(refs)
+        try:
+            for _ in range(depth):
+                rows = [row for ref in level for row in self._db.execute(_NEEDED_BY, {"ref": ref, "most": most})]
+                level = []
+                for relation, other in rows:
+                    found[relation] = None
+                    if other is not None and other not in seen:
+                        seen.add(other)
+                        found[other] = None
+                        level.append(other)
+                if len(found) >= most or not level:
+                    break
+        except sqlite3.Error as error:
+            raise state_error(error) from error
+        return list(found)[:most]
 
     def _carry(self, old: sqlite3.Connection, new: sqlite3.Connection) -> None:
         """Rows that were touched after the new index's data was read from their source."""

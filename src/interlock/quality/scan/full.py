@@ -13,7 +13,7 @@ from interlock.quality.kit import RowCheck, SetCheck
 from interlock.quality.profile import Profile
 from interlock.quality.rowlevel import shipped
 from interlock.quality.scan.compiled import compiled, shipped_checks
-from interlock.quality.scan.derived import prepare
+from interlock.quality.scan.derived import prepare, waiting
 from interlock.quality.scan.engine import Bounds, Files, create, create_settings, engine, text, view_stored
 from interlock.quality.scan.records import FINDINGS, ScanResult, Scans
 from interlock.quality.scan.rows import judged
@@ -44,12 +44,12 @@ class Step:
 
 
 def chosen(codes: Collection[str] | None) -> list[RowCheck | SetCheck]:
-    """The checks of these codes, or all. Raises Problem invalid-argument for a code that is none."""
+    """The checks of these codes, or all, that can run. Raises Problem invalid-argument for a code that is none."""
     checks = shipped_checks()
     for code in codes or ():
         if code not in checks:
             raise invalid("codes", code, "is not a check", f"Checks: {', '.join(sorted(checks))}.")
-    return [check for code, check in sorted(checks.items()) if codes is None or code in codes]
+    return [check for code, check in sorted(checks.items()) if (codes is None or code in codes) and not waiting(check)]
 
 
 def scan(
@@ -164,4 +164,5 @@ def result_of(
         checks=shipped().hash[:16],
         counts={check.code: int(found.get(check.code, 0)) for check in checks},
         seconds=round(seconds, 3),
+        faults={check.code: why for check in shipped_checks().values() if (why := waiting(check))},
     )
