@@ -73,6 +73,7 @@ def _row(run: Run) -> list[str]:
 async def _harvest(settings: Any, names: list[str], kinds: list[str], full: bool, quiet: bool) -> list[Run]:
     from interlock.cli.harvest_progress import watching
     from interlock.clock import SystemClock
+    from interlock.quality.harvest.columnwise import little_garbage
     from interlock.quality.harvest.run import harvest_source
     from interlock.quality.harvest.snapshots import Snapshots
     from interlock.sources.opening import open_sources
@@ -96,7 +97,7 @@ async def _harvest(settings: Any, names: list[str], kinds: list[str], full: bool
     try:
         if unknown := [kind for kind in kinds if kind not in able]:
             raise invalid("--kind", unknown[0], "is none of these sources'", f"Kinds: {', '.join(sorted(able))}.")
-        with watching(quiet) as watch:
+        with watching(quiet) as watch, little_garbage():
             found = await asyncio.gather(*(one(name, watch) for name in names))
     finally:
         await sources.close()

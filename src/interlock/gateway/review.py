@@ -16,7 +16,7 @@ from interlock.clock import Clock
 from interlock.principals.models import Person
 from interlock.quality.flags import FlagStore
 from interlock.quality.flags.export import export
-from interlock.quality.flags.listing import Filters
+from interlock.quality.flags.listing import Filters, Page
 from interlock.quality.flags.showing import shown, shown_event
 from interlock.quality.rowlevel import shipped
 from interlock.records import times
@@ -51,8 +51,12 @@ class Review:
     ) -> dict[str, Any]:
         """A page of flags; see ``FlagStore.listed``."""
         _may(person, LOOK)
-        page = await self._run(lambda store: store.listed(filters, order, limit, cursor))
+        page = await self.page(filters, order, limit, cursor)
         return {"data": [shown(row) for row in page.flags], "cursor": page.cursor}
+
+    async def page(self, filters: Filters, order: str, limit: int, cursor: str | None) -> Page:
+        """The same for whoever has seen to it that the asker may have it."""
+        return await self._run(lambda store: store.listed(filters, order, limit, cursor))
 
     async def get(self, person: Person, ref: str, code: str) -> dict[str, Any]:
         """One flag with what lifts it and all that happened to it. Raises not-found."""
