@@ -95,7 +95,7 @@ class Enterprise:
 
 
 def _named(source: str, estate: Estate, defects: Iterable[Defect]) -> Iterator[Planted]:
-    numbers: dict[str, Any] = {incident.id: incident.number for incident in estate.incidents}
+    numbers = {incident.id: incident.number for incident in estate.incidents}
     for defect in defects:
         if defect.kind == "matrix":
             yield Planted(defect.code, f"{source}:source:matrix/{defect.record}", defect.reason)

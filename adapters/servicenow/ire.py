@@ -28,6 +28,7 @@ DATA_SOURCE = "Interlock"
 _SERIALS = "cmdb_serial_number"
 _KEEP_CLASS = {"updateWithoutUpgrade": True, "updateWithoutDowngrade": True, "updateWithoutSwitch": True}
 _FIRST, _SEEN = "first_discovered", "last_discovered"
+_NEVER = {"value": "", "display_value": ""}
 _NAMED = re.compile(r"\[([^\[\]]*)\]")
 _SHOWN_KEYS = 5
 
@@ -59,10 +60,12 @@ class CiWrites:
     def shown(self, row: Native) -> Native:
         """A CI that only we have reported was never seen by discovery, whatever its time of discovery says:
         the instance stamps a new CI with the time of its creation."""
-        first, last = plain(row.get(_FIRST)), plain(row.get(_SEEN))
-        if plain(row.get("discovery_source")) != self.data_source or not last or first != last:
+        if plain(row.get("discovery_source")) != self.data_source:
             return row
-        return {**row, _FIRST: "", _SEEN: ""}
+        first, last = plain(row.get(_FIRST)), plain(row.get(_SEEN))
+        if not last or first != last:
+            return row
+        return {**row, _FIRST: _NEVER, _SEEN: _NEVER}
 
     def _sightings(self, now: Mapping[str, Any]) -> dict[str, str]:
         """Times of discovery for a payload, so that our edit does not look like a sighting.

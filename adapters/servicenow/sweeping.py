@@ -37,18 +37,16 @@ class Sweeping:
         absent = tuple(name for name in plan.columns if "." not in name and name not in page.rows[0])
         entity = self._adapter.spec(kind).entity
         classes = {str(plain(row.get("sys_class_name"))) for row in page.rows} - {entity}
-        more: dict[str, dict[str, Any]] = {}
+        rows = {_handle(row): row if isinstance(row, dict) else dict(row) for row in page.rows}
         calls = page.calls
         for table, columns in (await self._tables(entity, absent, classes)).items():
-            found, asked = await self._rows(table, columns, page.rows, ranged=not plan.pushed)
+            found, asked = await self._rows(table, columns, list(rows), ranged=not plan.pushed)
             calls += asked
-            for row in found:
-                known = more.setdefault(str(plain(row.get("sys_id"))), {})
-                known.update((name, row[name]) for name in columns if name in row)
-        rows = [
-            {**row, **more[handle]} if (handle := str(plain(row.get("sys_id")))) in more else row for row in page.rows
-        ]
-        return Page(rows, page.cursor, page.seen, page.warnings, page.total, calls)
+            for more in found:
+                whole = rows.get(_handle(more))
+                if whole is not None:
+                    whole.update((name, more[name]) for name in columns if name in more)
+        return Page(list(rows.values()), page.cursor, page.seen, page.warnings, page.total, calls)
 
     async def _tables(self, entity: str, absent: tuple[str, ...], classes: set[str]) -> dict[str, tuple[str, ...]]:
         """The tables that have absent columns of rows of these classes."""
@@ -80,9 +78,8 @@ class Sweeping:
         return found
 
     async def _rows(
-        self, table: str, columns: tuple[str, ...], rows: Sequence[Native], *, ranged: bool
+        self, table: str, columns: tuple[str, ...], handles: Sequence[str], *, ranged: bool
     ) -> tuple[list[Native], int]:
-        handles = [str(plain(row.get("sys_id"))) for row in rows]
         queries = [f"sys_id>={handles[0]}^sys_id<={handles[-1]}"]
         if not ranged or len(handles) <= _IDS:
             queries = [f"sys_idIN{','.join(handles[at : at + _IDS])}" for at in range(0, len(handles), _IDS)]
@@ -97,3 +94,7 @@ class Sweeping:
                     raise
                 break  # the class is closed to our account: its columns stay unknown
         return found, len(queries)
+
+
+def _handle(row: Native) -> str:
+    return str(plain(row.get("sys_id")))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from email.utils import formatdate
 from functools import lru_cache
@@ -57,6 +56,7 @@ class App:
         self.instance = instance
         self.faults = faults
         self.performer = Performer(SnowDialect(instance.switches))
+        self.clock = clock
         self.control = Control(instance, faults, self.performer, clock)
         self.bases: dict[str, str] = {}
         self._sessions: dict[str, tuple[asyncio.Lock, list[int]]] = {}
@@ -75,7 +75,7 @@ class App:
             self.instance.switches.link_base or self.bases.get(scope["scheme"], ""),
         )
         if call.path.startswith(PREFIX):
-            await _send(send, self.control.answer(call))
+            await _send(send, self.control.answer(call), self.clock.base())
             return
         self.control.requests[call.method] += 1
         session = call.header(b"cookie") if self.instance.switches.session_queue else ""
@@ -87,7 +87,7 @@ class App:
         if answer is None:
             await client.gone()
             return
-        await _send(send, self._with_session(answer, session), client)
+        await _send(send, self._with_session(answer, session), self.clock.base(), client)
 
     async def _answer(self, call: Call, client: _Client) -> Answer | None:
         latency, rule = self.faults.draw(call.method, call.target, call.body)
@@ -133,10 +133,10 @@ async def _body(receive: Receive) -> bytes:
             return b"".join(parts)
 
 
-async def _send(send: Send, answer: Answer, client: _Client | None = None) -> None:
+async def _send(send: Send, answer: Answer, at: float, client: _Client | None = None) -> None:
     """Write an answer. One that says a greater length than it has is a truncated one: cut and closed."""
     promised = next((int(value) for name, value in answer.headers if name == "Content-Length"), None)
-    headers = [(b"date", _date(int(time.time())))]
+    headers = [(b"date", _date(int(at)))]
     headers += [(name.lower().encode(), value.encode("latin-1", "replace")) for name, value in answer.headers]
     if promised is None and answer.status != 204:
         headers.append((b"content-length", str(len(answer.body)).encode()))

@@ -19,6 +19,10 @@ class InstanceClock:
     def now(self) -> float:
         return self._frozen if self._frozen is not None else self._base.now() + self._shift
 
+    def base(self) -> float:
+        """The time of the machine it runs on, which answers are dated by; nothing moves it."""
+        return self._base.now()
+
     def set(self, epoch: float, frozen: bool = False) -> None:
         self._shift = epoch - self._base.now()
         self._frozen = epoch if frozen else None

@@ -17,6 +17,7 @@ import orjson
 import pytest
 from tests.cli.commands import Shell
 
+from interlock.cli.demo_night import run_night
 from interlock.cli.demo_story import run_story
 from interlock.governance.ledger import verify
 
@@ -135,6 +136,14 @@ async def test_the_demo_s_story_comes_out_as_it_should(tmp_path: Path, capsys: p
     told = capsys.readouterr().out
     assert "NOT ok" not in told
     assert "the ledger verifies" in told
+
+
+@pytest.mark.slow
+async def test_the_demo_s_night_comes_out_as_it_should(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert await run_night(300, 7, tmp_path / "state")
+    told = capsys.readouterr().out
+    assert "NOT ok" not in told
+    assert "held, waived, applied" in told
 
 
 def test_the_demo_says_what_sizes_there_are(shell: Shell) -> None:

@@ -34,6 +34,7 @@ DATABASES = {f"cmdb_ci_db_{kind}_instance" for kind in ("mssql", "ora", "mysql",
 NETWORK = {"cmdb_ci_ip_switch", "cmdb_ci_ip_router", "cmdb_ci_wap_network"}
 STORAGE = {"cmdb_ci_storage_device", "cmdb_ci_storage_volume"}
 MACHINES = {"cmdb_ci_vmware_instance"}
+LOOPBACK = "127.0.0.1"
 RACK = "cmdb_ci_rack"
 NEEDY = SERVERS | DATABASES | NETWORK | STORAGE | MACHINES
 REQUIRED = {
@@ -157,6 +158,8 @@ def ticket_findings(ticket: Row, active_users: set[str], cis: dict[str, str]) ->
         yield "TKT-NO-CI", "missing", key
     if meant in ABOUT and ticket["cmdb_ci"] in cis and cis[ticket["cmdb_ci"]] not in ABOUT[meant]:
         yield "TKT-CI-CLASS", "impossible", key
+    if ticket["state"] in "78":
+        return  # what is over may name what is gone
     if ticket["cmdb_ci"] and ticket["cmdb_ci"] not in cis:
         yield "REF-DANGLING", "gone", key
     if any(ticket[c] and ticket[c] not in active_users for c in ("assigned_to", "caller_id", "opened_by")):
@@ -220,7 +223,8 @@ def oracle(estate: Estate) -> set[Finding]:
     found |= {("TKT-REOPEN-DUP", "repeat", key) for key in repeated(native["incident"])}
     found |= {("CI-DUP-IN", "serial", key) for key in shared(items, "serial_number", lambda ci: True)}
     found |= {
-        ("CI-IP-SHARED", "ip", key) for key in shared(items, "ip_address", lambda ci: ci["install_status"] == "1")
+        ("CI-IP-SHARED", "ip", key)
+        for key in shared(items, "ip_address", lambda ci: ci["install_status"] == "1" and ci["ip_address"] != LOOPBACK)
     }
     relations = native["cmdb_rel_ci"]
     related = {row[side] for row in relations for side in ("parent", "child")}
@@ -333,6 +337,22 @@ def test_the_rules_allow_every_relation_but_the_turned_ones() -> None:
         if relation.object in cls and (cls[relation.subject], relation.type, cls[relation.object]) not in rules
     }
     assert forbidden == servicenow.answer_key(estate).records("REL-RULE")
+
+
+def test_near_misses_stand_at_the_edge_of_their_rules() -> None:
+    estate = generate(7, 2000, AS_OF)
+    seen = [AS_OF - ci.last_seen_at for ci in estate.cis if ci.status == "live" and ci.last_seen_at]
+    assert seen.count(assumptions.DEFAULT_MAX_AGE_S) >= 2
+    retired = [AS_OF - ci.last_seen_at for ci in estate.cis if ci.status == "retired" and ci.last_seen_at]
+    assert retired.count(assumptions.RETIRED_SEEN_WITHIN_S + 1) >= 2
+    assert [ci.ip for ci in estate.cis].count(LOOPBACK) >= 2
+    ends = {(r.subject, r.object) for r in estate.relations if r.type == "connects_to"}
+    assert len({(one, other) for one, other in ends if (other, one) in ends}) >= 4
+    asked: dict[tuple[object, ...], list[int]] = defaultdict(list)
+    for ticket in estate.incidents:
+        asked[ticket.caller, ticket.ci, ticket.title].append(ticket.opened_at)
+    apart = [two - one for times_of in asked.values() for one, two in pairwise(sorted(times_of))]
+    assert sum(DAY < each < 3 * DAY for each in apart) >= 2
 
 
 def test_what_follows_from_another_defect_is_declared_so() -> None:

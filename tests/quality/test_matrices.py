@@ -59,11 +59,3 @@ def test_what_cannot_be_accepted_changes_nothing(tmp_path: Path, source: str, te
     with pytest.raises(Problem, match=why):
         matrices.accept(None if text is None else file, source, FOUND)
     assert text is None or file.read_text() == text
-
-
-def test_a_priority_flag_knows_what_it_stands_beneath() -> None:
-    flags = Judge().judge("incident", incident(priority="p1", category=""), NOW).flags
-    assert [(flag.code, matrices.above(flag)) for flag in flags] == [
-        ("TKT-CAT-UNKNOWN", None),
-        ("TKT-PRIO", "snow:source:matrix/medium/medium"),
-    ]

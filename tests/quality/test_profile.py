@@ -234,3 +234,56 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "latin.yaml").write_bytes(b"ci: {} # \xfc")
     with pytest.raises(Problem, match=r"latin\.yaml cannot be read: is not UTF-8"):
         Profile.load(tmp_path / "latin.yaml")
+
+
+def test_what_set_checks_ask_differs_by_environment_and_source() -> None:
+    profile = Profile.default().merge(
+        {
+            "ci": {
+                "environments": {"test": {"monitored": [], "identified_by": {"server": ["serial"]}}},
+                "sources": {"mon": {"monitored": ["printer"], "shared_addresses": ["10.0.0.1"]}},
+            }
+        }
+    )
+    server = profile.ci.among_others("snow", "server", "production")
+    assert server == {
+        "needs_relation": True,
+        "monitored": True,
+        "needs_asset": True,
+        "owns_address": True,
+        "identified_by": "|serial|cloud_id|asset_tag|mac|fqdn|",
+    }
+    tested = profile.ci.among_others("snow", "server", "test")
+    assert (tested["monitored"], tested["identified_by"]) == (False, "|serial|")
+    assert profile.ci.among_others("mon", "printer", "test")["monitored"] is True  # the source wins
+    assert profile.ci.among_others("snow", None, None)["identified_by"] == "|serial|cloud_id|asset_tag|"
+    assert profile.ci.among_others("snow", "service", None)["identified_by"] == "|"
+    assert profile.ci.addresses("mon") == ("10.0.0.1",)
+    assert "127.0.0.1" in profile.ci.addresses("snow")
+
+
+def test_only_a_cmdb_that_is_named_one_is_asked_for_what_others_have() -> None:
+    assert all(not override.roles for override in Profile.default().source.sources.values())
+    assert Profile.default().ci.recommends == {}
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "says"),
+    [
+        ({"ci": {"monitored": ["sever"]}}, "ci.monitored.0", "is not a class of CI"),
+        ({"ci": {"identified_by": {"server": ["name"]}}}, "ci.identified_by.server.0", "is not a key of CIs"),
+        (
+            {"ci": {"class_os": {"cmdb_ci_win_server": ["Windows"]}}},
+            "ci.class_os.cmdb_ci_win_server.0",
+            "small letters",
+        ),
+        ({"relation": {"rules": {"runs": {}}}}, "relation.rules.runs", "is not a type of relation"),
+        ({"relation": {"rules": {"uses": {"all": []}}}}, "relation.rules.uses.all", "is not a class of CI"),
+        ({"source": {"sources": {"a": {"roles": ["cmbd"]}}}}, "source.sources.a.roles.0", "words"),
+    ],
+)
+def test_mistakes_in_what_set_checks_ask(changes: dict[str, Any], field: str, says: str) -> None:
+    with pytest.raises(Problem) as caught:
+        Profile.default().merge(changes)
+    assert caught.value.field == field
+    assert says in caught.value.detail

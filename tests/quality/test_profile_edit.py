@@ -29,6 +29,8 @@ TEXTS = [
     "incident:\n  sources:\n    snow:\n      priority:\n        low:\n          low: p4\n      # after\n    b: {}\n",
     "incident:\n  sources:\n    snow:\n      priority:\n        low: {low: p4}\n\n# end",
     "{incident: {sources: {}}, matrix: {}}",
+    "matrix: {}\nincident:\n  clock_skew_s: 5\n  sources:\n    # none\n",
+    "incident:\n  sources:\n    snow:\n      categories:\n      - a # first\n      -\n# end",
 ]
 
 
@@ -50,6 +52,14 @@ def test_the_value_is_there_and_all_else_is_kept(text: str) -> None:
     comments = [line.partition("#")[2] for line in text.splitlines() if "#" in line]
     assert [line.partition("#")[2] for line in changed.splitlines() if "#" in line] == comments
     assert put(changed, PATH, CELLS) == changed
+
+
+def test_a_new_key_stands_behind_the_others() -> None:
+    changed = put("# of CIs\nci:\n  discovered_within_days: 20  # not 30\n# end\n", PATH, CELLS)
+    assert changed == (
+        "# of CIs\nci:\n  discovered_within_days: 20  # not 30\n"
+        "incident:\n  sources:\n    snow:\n      priority: {high: {low: p4}}\n# end\n"
+    )
 
 
 def test_an_anchor_is_not_broken() -> None:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
+from functools import cache
+from itertools import product
 from typing import Any
 
 import pytest
+from tests.quality.gate.test_live import KINDS, World
 from tests.quality.quality_tables import NOW, judged, on_duckdb, on_sqlite
 
 from interlock.quality import build, setsql
 from interlock.quality.kit import SetCheck
 from interlock.quality.rowlevel import shipped
-from interlock.quality.tables import INDEXES, STORED
+from interlock.quality.tables import CI_AMONG_OTHERS, INDEXES, STORED
 
 CHECKS = {
     check.code: (check, module)
@@ -26,6 +30,11 @@ EXAMPLES = [(code, index) for code, (_, module) in CHECKS.items() for index in r
 
 def _tables(example: dict[str, Any]) -> dict[str, Any]:
     return {name: rows for name, rows in example.items() if name not in ("finds", "now")}
+
+
+@cache
+def _batch(code: str, now: int) -> str:
+    return setsql.batch(CHECKS[code][0], now)
 
 
 def _refs(check: SetCheck, example: dict[str, Any]) -> set[str]:
@@ -45,10 +54,10 @@ def _refs(check: SetCheck, example: dict[str, Any]) -> set[str]:
 
 @pytest.mark.parametrize(("code", "index"), EXAMPLES)
 def test_an_example_finds_what_it_says_in_a_batch(code: str, index: int) -> None:
-    check, module = CHECKS[code]
+    module = CHECKS[code][1]
     example = module.EXAMPLES[index]
     with on_duckdb(_tables(example)) as duck:
-        found = duck.execute(setsql.batch(check, example.get("now", NOW))).fetchall()
+        found = duck.execute(_batch(code, example.get("now", NOW))).fetchall()
     assert dict(found) == example["finds"]
     assert len(found) == len(example["finds"])
 
@@ -87,6 +96,85 @@ def test_one_key_is_found_by_index(code: str) -> None:
         plan = [row[3] for row in lite.execute(f"EXPLAIN QUERY PLAN {statement}", binds)]
         assert any(step.startswith("SEARCH") for step in plan) or not named
         assert not [step for step in plan if step.startswith("SCAN") and step.split()[1] in named]
+
+
+DENSE: dict[str, tuple[Any, ...]] = {
+    "ip": ("10.0.0.1", "10.0.0.2", None),
+    "state": ("open", "new", "closed", "resolved", None),
+    "status": ("live", "in_use", "retired", None),
+    "type": ("uses", "runs_on", None),
+    "cls": ("server", "server", "printer", None),
+    "subject": ("a:ci:1", "b:ci:2", "a:ci:~3", None),
+    "object": ("a:ci:2", "b:ci:2", "a:ci:99", None),
+    "active": (True, False, None, None),
+}
+
+
+def _dense(world: World) -> World:
+    """A world in which most checks have something to find."""
+    pick = world.random.choice
+    for _ in range(250):
+        kind = pick([*KINDS, *["ci", "relationship"] * 5])
+        ref = world.ref(kind)
+        row = world.rows[kind][ref] = world.row(kind, ref)
+        row |= {name: pick(DENSE[name]) for name in DENSE if name in row}
+    world.small["shared_address"] = [{"source": "b", "ip": "10.0.0.1"}]
+    world.small["junk"] = world.small["junk_key"] = []
+    world.small["source_state"] = [{"source": s, "kind": k} for s in "ab" for k in KINDS if world.random.random() < 0.9]
+    world.small["source_role"] = [{"source": "a", "role": "cmdb"}] + [
+        {"source": "b", "role": role} for role in ("cmdb", "monitoring", "asset") if world.random.random() < 0.7
+    ]
+    pairs = [(world.ref("ci"), world.ref("ci"), pick((1000, 900, 899, 500, 499))) for _ in range(12)]
+    both = {(x, y): score for one, other, score in pairs for x, y in ((one, other), (other, one))}
+    world.small["same_as"] = [{"ref": x, "other": y, "by": "serial", "score": n} for (x, y), n in both.items()]
+    classes, environments = ("", "server", "virtual_machine", "printer"), ("", "production", "test")
+    world.small["ci_setting"] = [
+        {"source": source, "cls": cls, "environment": environment, "max_age": 86_400, "identified_by": "|serial|mac|"}
+        | {c.name: pick((True, True, False)) for c in CI_AMONG_OTHERS if c.type == "boolean"}
+        for source, cls, environment in product("ab", classes, environments)
+    ]
+    return world
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_every_record_is_judged_alike_by_index_and_in_a_batch(seed: int) -> None:
+    """Random rows of few values, so that they meet: nulls, absent fields, links by handle, junk, roles."""
+    world = _dense(World(seed + 100))
+    lite, tables = on_sqlite(world.tables()), world.tables()
+    found: set[str] = set()
+    with on_duckdb(tables) as duck:
+        for code in LOCAL:
+            check = shipped().sets[code]
+            if check.kind == "source":
+                continue
+            batch = dict(duck.execute(_batch(code, NOW)).fetchall())
+            refs = [ref for kind in check.kinds for ref in world.rows[kind]]
+            live = {ref: judged(lite, check, ref, NOW) for ref in refs}
+            there = {ref: evidence for ref, evidence in batch.items() if ref in live}
+            assert {ref: evidence for ref, evidence in live.items() if evidence} == there, code
+            found |= {code} if there else set()
+    assert len(found) >= 10, found
+
+
+def test_a_faulty_set_check_does_not_build(monkeypatch: pytest.MonkeyPatch) -> None:
+    good, module = CHECKS["CI-ORPHAN"]
+
+    def built(**changes: Any) -> None:
+        check = replace(good, **changes)
+        monkeypatch.setattr(module, "ci_orphan", check)
+        build._entry(module)
+        setsql.entry(check)
+
+    built()
+    shouting = lambda ci, edge_end, source_state: ci.select(record=ci.ref, evidence=ci.cls.upper())  # noqa: E731
+    with pytest.raises(ValueError, match="engines do not agree on: Uppercase"):
+        built(function=shouting)
+    with pytest.raises(ValueError, match="klass"):
+        built(fields=("klass",))
+    with pytest.raises(ValueError, match=r"judged again when these change: .*ci"):
+        built(touched={"relationship": "SELECT :ref"})
+    with pytest.raises(KeyError, match="edges"):
+        built(reads={"ci": "ref", "edges": "ci"})
 
 
 def test_serving_knows_every_set_check() -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from interlock.cli.options import print_table
+from interlock.cli.options import CONFIG, ConfigFile, config_of, print_table
 from interlock.places import place
 from interlock.records.problems import Problem, Slug
 
@@ -46,3 +46,28 @@ def build(
     docs = place("adapters").parent / "docs"
     for path in building.write(docs if docs.is_dir() else None):
         typer.echo(f"wrote {path}")
+
+
+@app.command("accept-matrix")
+def accept_matrix(
+    source: Annotated[str, typer.Argument(help="The source whose matrix TKT-MATRIX found.")],
+    config: ConfigFile = CONFIG,
+) -> None:
+    """Take a source's own priority matrix over into the profile, as TKT-MATRIX found it."""
+    from interlock.quality import matrices
+    from interlock.quality.flags import FlagStore
+    from interlock.quality.flags.listing import Filters
+
+    settings = config_of(config)
+    store = FlagStore(settings.state)
+    try:
+        flags = store.listed(Filters(code=(matrices.CODE,), source=(source,))).flags
+    finally:
+        store.close()
+    done = matrices.accept(settings.quality.profile, source, [(flag.ref, flag.evidence) for flag in flags])
+    for impact, row in done.cells.items():
+        for urgency, priority in row.items():
+            typer.echo(f"impact {impact}, urgency {urgency}: {priority}")
+    typer.echo(
+        f"{settings.quality.profile} has the matrix of {source}; scans go by it now, the gateway from its next start"
+    )

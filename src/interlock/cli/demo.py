@@ -20,6 +20,9 @@ def demo(
     size: Annotated[int, typer.Option("--size", min=200, max=200_000, help="CIs of the synthetic enterprise.")] = 2000,
     seed: Annotated[int, typer.Option("--seed", help="Another enterprise.")] = 7,
     keep: Annotated[bool, typer.Option("--keep", help="Go on serving afterwards, until interrupted.")] = False,
+    night: Annotated[
+        bool, typer.Option("--night", help="Another story: a night passes, a CI goes stale, a steward waives.")
+    ] = False,
     state: Annotated[Path | None, typer.Option("--state", help="State folder; a temporary one if left out.")] = None,
 ) -> None:
     """Start an enterprise, a ServiceNow and a gateway on free ports, and let an agent triage."""
@@ -31,6 +34,10 @@ def demo(
             from interlock.cli.demo_data import run_data
 
             ok = asyncio.run(run_data(data, state, keep))
+        elif night:
+            from interlock.cli.demo_night import run_night
+
+            ok = asyncio.run(run_night(size, seed, state))
         else:
             from interlock.cli.demo_story import run_story
 

@@ -15,7 +15,7 @@ import orjson
 import uvicorn
 
 from interlock.cli.declarations import declared
-from interlock.clock import SystemClock
+from interlock.clock import Clock, SystemClock
 from interlock.config import Config
 from interlock.config.load import read_config
 from interlock.faces.app import build_app
@@ -71,10 +71,10 @@ def config_for(
 
 
 @asynccontextmanager
-async def opened(config: Config) -> AsyncIterator[Desk]:
+async def opened(config: Config, clock: Clock | None = None) -> AsyncIterator[Desk]:
     """The gateway of a configuration, served on a free port of this machine."""
-    telemetry = silent_telemetry(SystemClock())
-    async with open_runtime(config, telemetry) as runtime:
+    clock = clock or SystemClock()
+    async with open_runtime(config, silent_telemetry(clock), clock=clock) as runtime:
         options = uvicorn.Config(
             build_app(runtime), host="127.0.0.1", port=0, log_level="warning", access_log=False, http=LeanProtocol
         )

@@ -6,8 +6,8 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+from interlock.cli import demo_telling as tell
 from interlock.cli.demo_gateway import Desk, config_for, folder, opened
-from interlock.cli.options import out
 from interlock.governance.ledger import verify
 from interlock.records import times
 
@@ -37,12 +37,13 @@ async def run_story(size: int, seed: int, state: Path | None, keep: bool) -> boo
     from mock_servers.servicenow.server import MockServiceNow
     from mock_servers.servicenow.store import Store
 
-    _say("[bold]Interlock demo[/]: one enterprise, one ServiceNow, one gateway, one agent, one approver")
+    tell.say("[bold]Interlock demo[/]: one enterprise, one ServiceNow, one gateway, one agent, one approver")
     estate = generate(seed, size, DEFAULT_AS_OF)
     store = Store()
     store.load(tables(estate))
     numbers = stories(estate)
-    _say(f"  estate: {len(estate.cis):,} CIs, {len(estate.incidents):,} incidents, as of {times.to_text(estate.as_of)}")
+    as_of = times.to_text(estate.as_of)
+    tell.say(f"  estate: {len(estate.cis):,} CIs, {len(estate.incidents):,} incidents, as of {as_of}")
     async with MockServiceNow(store) as mock, folder(state) as place:
         mock.clock.set(estate.as_of)
         source = {
@@ -51,18 +52,18 @@ async def run_story(size: int, seed: int, state: Path | None, keep: bool) -> boo
             "base_url": mock.url,
             "auth": {"basic": {"username": "admin", "password": "admin"}},
         }
-        config = config_for({"snow": source}, place, times.to_text(estate.as_of), profile("snow"))
+        config = config_for({"snow": source}, place, as_of, profile("snow"))
         async with opened(config) as desk:
-            _say(f"  ServiceNow (mock): {mock.url}    gateway: {desk.url}  (REST /v1/tools, MCP /mcp)")
+            tell.say(f"  ServiceNow (mock): {mock.url}    gateway: {desk.url}  (REST /v1/tools, MCP /mcp)")
             groups = ", ".join(f'"snow:group:{name}"' for name in SCOPE_GROUPS)
             key = desk.agent(AGENT.replace("GROUPS", groups))
             token = desk.people("maria.approver", "Maria Approver", ("approver",))
             ok = await _play(desk, key, token, numbers)
             if keep:
-                _say(f"\n  serving on {desk.url}; agent key {key}; approver token {token}; Ctrl+C ends")
+                tell.say(f"\n  serving on {desk.url}; agent key {key}; approver token {token}; Ctrl+C ends")
                 await asyncio.Event().wait()
         report = verify(place)
-        _mark(report.ok, f"the ledger verifies: {report.entries} entries, {report.heads} signed heads")
+        tell.mark(report.ok, f"the ledger verifies: {report.entries} entries, {report.heads} signed heads")
         return ok and report.ok
 
 
@@ -71,9 +72,9 @@ async def _play(desk: Desk, key: str, token: str, numbers: dict[str, str]) -> bo
 
     def check(good: bool, text: str) -> None:
         done.append(good)
-        _mark(good, text)
+        tell.mark(good, text)
 
-    _step("1", "The agent looks for open P1 incidents")
+    tell.step("1", "The agent looks for open P1 incidents")
     status, body = await desk.call(
         key,
         "incident_search",
@@ -84,37 +85,37 @@ async def _play(desk: Desk, key: str, token: str, numbers: dict[str, str]) -> bo
         limit=5,
     )
     for row in body.get("data", []):
-        _row(row)
+        tell.row(row)
     wanted = f"snow:incident:{numbers['p1_caution']}"
     check(status == 200 and any(row["ref"] == wanted for row in body["data"]), f"found {numbers['p1_caution']}")
 
-    _step("2", "It reads the incident and the CI behind it, with their quality")
+    tell.step("2", "It reads the incident and the CI behind it, with their quality")
     status, incident = await desk.call(key, "incident_get", ref=wanted)
     ci_ref = incident["data"]["ci"]["ref"]
     status, ci = await desk.call(key, "ci_get", ref=ci_ref)
-    _say(f"     {ci['data']['name']}: standing [bold]{ci['quality']['standing']}[/]")
+    tell.say(f"     {ci['data']['name']}: standing [bold]{ci['quality']['standing']}[/]")
     for flag in ci["quality"]["flags"]:
-        _flag(flag)
+        tell.flag(flag)
     check(status == 200 and ci["quality"]["standing"] == "caution", "a flag that informs: work goes on, with care")
 
-    _step("3", "It wants to lower the urgency of an incident whose server nobody has seen for 200 days")
+    tell.step("3", "It wants to lower the urgency of an incident whose server nobody has seen for 200 days")
     stale = f"snow:incident:{numbers['p2_stale_ci']}"
     status, held = await desk.call(key, "incident_update", ref=stale, changes={"urgency": "low"})
     receipt = held.get("receipt", {})
     for reason in receipt.get("reasons", []):
-        _reason(reason)
+        tell.reason(reason)
     check(
         status == 202 and receipt.get("outcome") == "held",
         f"held for a person: {receipt.get('approval', {}).get('ref')}",
     )
 
-    _step("4", "It tries to read outside its scope, and to use a tool it was not given")
+    tell.step("4", "It tries to read outside its scope, and to use a tool it was not given")
     status, body = await desk.call(key, "incident_get", ref=f"snow:incident:{numbers['out_of_scope']}")
     check(status == 404, f"{numbers['out_of_scope']} (payroll): {body['detail']}")
     status, body = await desk.call(key, "incident_assign", ref=wanted, group="snow:group:Service Desk EMEA")
     check(status == 403, f"incident_assign: {body['detail']}")
 
-    _step("5", "It notes and resolves another incident")
+    tell.step("5", "It notes and resolves another incident")
     target = f"snow:incident:{numbers['resolvable']}"
     status, noted = await desk.call(
         key,
@@ -123,26 +124,26 @@ async def _play(desk: Desk, key: str, token: str, numbers: dict[str, str]) -> bo
         text="Printer driver reinstalled, test page printed.",
         visibility="internal",
     )
-    check(status == 200 and noted["receipt"]["outcome"] == "applied", _receipt(noted))
+    check(status == 200 and noted["receipt"]["outcome"] == "applied", tell.receipt(noted))
     status, solved = await desk.call(
         key, "incident_resolve", ref=target, close_code="fixed", close_notes="Reinstalled the driver; user confirmed."
     )
-    check(status == 200 and solved["receipt"]["outcome"] == "applied", _receipt(solved))
+    check(status == 200 and solved["receipt"]["outcome"] == "applied", tell.receipt(solved))
     status, again = await desk.call(
         key, "incident_resolve", ref=target, close_code="fixed", close_notes="Reinstalled the driver; user confirmed."
     )
     check(again.get("receipt", {}).get("replayed") is True, "the same call again: the same receipt, nothing sent twice")
 
-    _step("6", "A person looks at the held call and approves it")
+    tell.step("6", "A person looks at the held call and approves it")
     id = receipt.get("approval", {}).get("ref", "")  # noqa: A001
     status, seen = await desk.person(token, "GET", f"/v1/approvals/{id}")
     asked = seen["arguments"]["changes"]
-    _say(f"     {seen['agent']} asks {seen['tool']} on {seen['ref']}: {asked} (was {seen['before']})")
+    tell.say(f"     {seen['agent']} asks {seen['tool']} on {seen['ref']}: {asked} (was {seen['before']})")
     decision = {"digest": seen["digest"], "approve": True, "comment": "Called the site: the server is in use."}
     status, _ = await desk.person(token, "POST", f"/v1/approvals/{id}/decision", decision)
     check(status == 200, "approved by maria.approver")
     final = await _settled(desk, key, id)
-    check(final["outcome"] == "applied", f"performed once and read back: {_fields(final)}")
+    check(final["outcome"] == "applied", f"performed once and read back: {tell.fields(final)}")
     return all(done)
 
 
@@ -153,47 +154,3 @@ async def _settled(desk: Desk, key: str, id: str) -> dict[str, Any]:  # noqa: A0
             return receipt
         await asyncio.sleep(0.05)
     return receipt
-
-
-def _say(text: str) -> None:
-    out.print(text)
-
-
-def _step(number: str, text: str) -> None:
-    out.print(f"\n[bold cyan]{number}[/] [bold]{text}[/]")
-
-
-def _mark(good: bool, text: str) -> None:
-    out.print("   [green]ok[/] " if good else "   [bold red]NOT ok[/] ", end="")
-    out.print(text, markup=False)
-
-
-def _row(row: dict[str, Any]) -> None:
-    out.print(
-        f"     {row['ref']}  {row.get('state')}  {row.get('title')}  standing={row['standing']} {row['flags']}",
-        markup=False,
-    )
-
-
-def _flag(flag: dict[str, Any]) -> None:
-    out.print(f"     {flag['code']} ({flag['severity']}): {flag.get('evidence')}", markup=False)
-    out.print(f"       lifted by: {flag['lifts']}", markup=False)
-
-
-def _reason(reason: dict[str, Any]) -> None:
-    out.print(
-        f"     {reason.get('code', reason['kind'])} -> {reason['effect']}: {reason.get('evidence', reason['detail'])}",
-        markup=False,
-    )
-    if reason.get("lifts"):
-        out.print(f"       lifted by: {reason['lifts']}", markup=False)
-
-
-def _receipt(body: dict[str, Any]) -> str:
-    receipt = body.get("receipt", {})
-    return f"receipt {receipt.get('id')}: {receipt.get('outcome')}, read back: {_fields(receipt)}"
-
-
-def _fields(receipt: dict[str, Any]) -> str:
-    told = ", ".join(f"{field['field']}={field.get('found')}" for field in receipt.get("fields", []))
-    return told or ("verified" if receipt.get("verified") else str(receipt.get("detail")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -48,11 +49,18 @@ def harvest(
         print_json([asdict(run) for run in done])
     else:
         print_table("Harvest", _COLUMNS, [_row(run) for run in done])
+        typer.echo(_summary(done))
     if any(run.outcome != "published" for run in done):
         raise typer.Exit(1)
 
 
 _COLUMNS = ["source", "kind", "outcome", "how", "rows", "read", "changed", "gone", "calls", "s", "why"]
+
+
+def _summary(done: list[Run]) -> str:
+    ends = Counter(run.outcome for run in done)
+    told = ", ".join(f"{count} {outcome}" for outcome, count in ends.items())
+    return f"kinds: {told or 'none'}; {sum(run.rows for run in done):,} rows, {sum(run.calls for run in done):,} calls"
 
 
 def _row(run: Run) -> list[str]:
@@ -65,6 +73,7 @@ def _row(run: Run) -> list[str]:
 async def _harvest(settings: Any, names: list[str], kinds: list[str], full: bool, quiet: bool) -> list[Run]:
     from interlock.cli.harvest_progress import watching
     from interlock.clock import SystemClock
+    from interlock.quality.harvest.columnwise import little_garbage
     from interlock.quality.harvest.run import harvest_source
     from interlock.quality.harvest.snapshots import Snapshots
     from interlock.sources.opening import open_sources
@@ -88,7 +97,7 @@ async def _harvest(settings: Any, names: list[str], kinds: list[str], full: bool
     try:
         if unknown := [kind for kind in kinds if kind not in able]:
             raise invalid("--kind", unknown[0], "is none of these sources'", f"Kinds: {', '.join(sorted(able))}.")
-        with watching(quiet) as watch:
+        with watching(quiet) as watch, little_garbage():
             found = await asyncio.gather(*(one(name, watch) for name in names))
     finally:
         await sources.close()

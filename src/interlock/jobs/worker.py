@@ -86,7 +86,7 @@ class Worker:
         self._jobs.know(self._plan)
         while not self._stop.is_set():
             try:
-                await self._look()
+                await self._look(self._plan)
             except (Problem, OSError) as problem:  # a busy or full disk: the next look may find it well again
                 self._log.error("jobs.look", error=str(problem))
             with suppress(TimeoutError):
@@ -94,11 +94,13 @@ class Worker:
         await self._ended()
 
     async def once(self) -> list[Outcome]:
-        """One pass: everything that is due is run to its end. Returns the outcomes."""
+        """One pass: everything that is due is run to its end, each job once. Returns the outcomes."""
         self._jobs.know(self._plan)
         outcomes: list[Outcome] = []
+        left = list(self._plan)
         while True:
-            await self._look()
+            begun = await self._look(left)
+            left = [job for job in left if job.name not in begun]
             if not self._running:
                 return outcomes
             done, _ = await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
@@ -111,18 +113,22 @@ class Worker:
         lease = self._jobs.claim(job, self._holder, asked=True)
         return None if lease is None else await self._perform(job, lease)
 
-    async def _look(self) -> None:
+    async def _look(self, plan: Sequence[Job]) -> set[str]:
+        """Begin what of the plan is due and may run; its names."""
+        begun: set[str] = set()
         for run in self._jobs.expire():
             self._log.warning("job.lost", job=run.job, run=run.id, holder=run.holder)
         self._running = {task for task in self._running if not task.done()}
-        for job in self._plan:
+        for job in plan:
             if self._stop.is_set() or len(self._running) >= self._parallel:
-                return
+                break
             lease = self._jobs.claim(job, self._holder)
             if lease is not None:
+                begun.add(job.name)
                 self._running.add(asyncio.create_task(self._perform(job, lease)))
         if self._between is not None:
             await self._between()
+        return begun
 
     async def _ended(self) -> None:
         if self._running:
@@ -216,5 +222,6 @@ class Worker:
                 return
             text = line.decode("utf-8", "replace").strip()[:_LINE]
             if text:
-                going.last_line = text
+                if any(map(str.isalnum, text)):  # the rule below a table says nothing
+                    going.last_line = text
                 self._log.info("job.line", job=job.name, run=lease.run, text=text)

@@ -36,7 +36,8 @@ def page(level: Mapping[str, Any]) -> str:
             check["summary"],
         )
         lines.append(f"| {' | '.join(cells)} |")
-    return _HEAD + "\n".join(lines) + "\n" + "".join(_section(code, check) for code, check in checks.items())
+    sections = (_section(code, check, level["sets"].get(code)) for code, check in checks.items())
+    return _HEAD + "\n".join(lines) + "\n" + "".join(sections)
 
 
 def _effect(check: Mapping[str, Any]) -> str:
@@ -44,9 +45,20 @@ def _effect(check: Mapping[str, Any]) -> str:
     return ", ".join([f"`{check['effect']}`", *single])
 
 
-def _section(code: str, check: Mapping[str, Any]) -> str:
+def _judged(among: Mapping[str, Any] | None) -> str:
+    """When a check is made, given how it is compiled if it is one among other records."""
+    if among is None:
+        return "Judged on the record as it is read, at each call and by each scan."
+    if not among["key_local"]:
+        return "Judged among other records, by each scan only."
+    if among["awaits_scan"]:
+        return "Judged among other records, by each scan; at once when the record itself changes."
+    return "Judged among other records, by each scan; at once when one of them changes."
+
+
+def _section(code: str, check: Mapping[str, Any], among: Mapping[str, Any] | None) -> str:
     parts = [f"\n## {code}\n\n{check['summary'][0].upper()}{check['summary'][1:]}\n"]
-    parts.append(f"\nSeverity {check['severity']}; default effect {_effect(check)}.\n")
+    parts.append(f"\nSeverity {check['severity']}; default effect {_effect(check)}. {_judged(among)}\n")
     parts += [f"\n**{heading}.** {text}\n" for heading, text in check["doc"].items()]
     if check["needs"]:
         needs = ", ".join(f"`{name}`" for name in check["needs"])

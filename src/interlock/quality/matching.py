@@ -45,6 +45,8 @@ WORDED = ("ip", "os", "os_version", "vendor", "model", "location", "owner", "sup
 _SHORTEST = {"serial": 4, "cloud_id": 6, "asset_tag": 4}
 _LABEL = re.compile(r"^(?:(?:s/n|sn|serial(?: ?(?:no|number))?|asset(?: ?tag)?|tag)[\s.:#-]+)+", re.IGNORECASE)
 _SEPARATORS = re.compile(r"[\s._/\\:#-]+")
+_SPACES = re.compile(r"\s+")
+_DIGIT = re.compile(r"\d")
 _HEX = re.compile(r"[0-9a-f]{12}")
 _DOMAIN = re.compile(r"(?=.{4,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _LOCAL_NAMES = ("localhost", "localdomain")
@@ -78,11 +80,12 @@ def keys_of(record: Mapping[str, Any], junk: Collection[str]) -> dict[str, str]:
     return {
         name: key
         for name in KEYS
-        if isinstance(value := record.get(name), str) and (key := _normal(name, value, junk)) is not None
+        if isinstance(value := record.get(name), str) and (key := key_of(name, value, junk)) is not None
     }
 
 
-def _normal(name: str, value: str, junk: Collection[str]) -> str | None:
+def key_of(name: str, value: str, junk: Collection[str]) -> str | None:
+    """The normalised key in one of ``KEYS``, None when it is none."""
     text = value.strip().casefold()
     if not text or text in junk:
         return None
@@ -90,19 +93,24 @@ def _normal(name: str, value: str, junk: Collection[str]) -> str | None:
         return _mac(text)
     if name == "fqdn":
         return _fqdn(text)
-    text = _SEPARATORS.sub("", _LABEL.sub("", text))
-    if len(text) < _SHORTEST[name] or len(set(text)) == 1 or text in junk or not re.search(r"\d", text):
+    plain = text.isascii() and text.isalnum()  # as most are: without a label, and nothing separates anything
+    if not plain:
+        text = _SEPARATORS.sub("", _LABEL.sub("", text))
+    if len(text) < _SHORTEST[name] or text.count(text[0]) == len(text) or text in junk:
+        return None
+    if text.isalpha() if plain else not _DIGIT.search(text):
         return None  # words without a digit are rather labels than numbers
     return text
 
 
 def _mac(text: str) -> str | None:
-    plain = re.sub(r"[\s:.-]", "", text)
-    if not _HEX.fullmatch(plain) or len(set(plain)) == 1:
+    plain = text.replace(":", "").replace("-", "").replace(".", "")
+    if len(plain) > 12:
+        plain = _SPACES.sub("", plain)
+    if not _HEX.fullmatch(plain) or plain.count(plain[0]) == 12:
         return None
-    first = int(plain[:2], 16)
     # IEEE 802: bit 0 of the first octet is a group address, bit 1 one that was not given by a maker.
-    return None if first & 0b11 else plain
+    return plain if plain[1] in "048c" else None
 
 
 def _fqdn(text: str) -> str | None:
@@ -156,11 +164,13 @@ def differences(records: Mapping[str, Mapping[str, Any]], junk: Collection[str])
 
 def meanings_of(record: Mapping[str, Any]) -> dict[str, str]:
     """The values of ``WORDED`` fields in the form in which two sources' values are compared."""
-    return {
-        name: " ".join(shown.casefold().split())
-        for name in WORDED
-        if name in record and (shown := _shown(record[name])) is not None
-    }
+    return {name: said for name in WORDED if name in record and (said := meant(record[name])) is not None}
+
+
+def meant(value: Any) -> str | None:
+    """A value, or the text it shows, as it is compared; None where it says nothing."""
+    shown = _shown(value)
+    return None if shown is None else " ".join(shown.casefold().split())
 
 
 def _shown(value: Any) -> str | None:
@@ -172,6 +182,6 @@ def _shown(value: Any) -> str | None:
 
 
 def _meaning(name: str, value: str, junk: Collection[str]) -> str:
-    if name in KEYS and (key := _normal(name, value, junk)) is not None:
+    if name in KEYS and (key := key_of(name, value, junk)) is not None:
         return key
     return " ".join(value.casefold().split())

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from interlock.quality.judge import Flag
 from interlock.quality.profile import Profile
 from interlock.quality.profile_edit import put, write
 from interlock.quality.profile_errors import read_yaml
@@ -31,19 +30,6 @@ class Accepted:
     cells: Matrix
     before: str
     after: str
-
-
-def ref(source: str, impact: str, urgency: str) -> str:
-    """The ref of the finding about one cell."""
-    return f"{source}:source:matrix/{impact}/{urgency}"
-
-
-def above(flag: Flag) -> str | None:
-    """The ref of the finding that a flag TKT-PRIO would stand beneath; None for other flags."""
-    if flag.code != "TKT-PRIO":
-        return None
-    facts = _facts(flag.evidence)
-    return ref(flag.ref.partition(":")[0], facts.get("impact", ""), facts.get("urgency", ""))
 
 
 def implied(source: str, found: Iterable[tuple[str, str]]) -> Matrix:

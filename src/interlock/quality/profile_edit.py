@@ -70,12 +70,13 @@ def _put(text: str, path: Sequence[str], value: Mapping[str, Any]) -> str:
 
 
 def _add(text: str, node: yaml.MappingNode, rest: Sequence[str], value: Mapping[str, Any]) -> str:
-    """A new key, before the first one of its mapping."""
-    at = node.start_mark.index
+    """A new key, behind the last one of its mapping."""
     if node.flow_style:
-        return f"{text[: at + 1]}{_nested(rest, value)}, {text[at + 1 :]}"
-    column = node.start_mark.column
-    return f"{text[:at]}{_lines(rest, value, column).lstrip()}{' ' * column}{text[at:]}"
+        at = node.start_mark.index + 1
+        return f"{text[:at]}{_nested(rest, value)}, {text[at:]}"
+    line_end = text.find("\n", _end(node))
+    kept, behind = (text, "") if line_end < 0 else (text[:line_end], text[line_end + 1 :])
+    return f"{kept}\n{_lines(rest, value, node.start_mark.column)}{behind}"
 
 
 def _replace(text: str, node: yaml.Node, new: str) -> str:
@@ -90,7 +91,8 @@ def _replace(text: str, node: yaml.Node, new: str) -> str:
 def _end(node: yaml.Node) -> int:
     if isinstance(node, yaml.CollectionNode) and not node.flow_style and node.value:
         last = node.value[-1]
-        return _end(last[1] if isinstance(last, tuple) else last)
+        key, value = last if isinstance(last, tuple) else (last, last)
+        return _end(key if value.start_mark.index == value.end_mark.index else value)
     end: int = node.end_mark.index
     return end
 

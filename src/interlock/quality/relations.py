@@ -12,7 +12,7 @@ from functools import cached_property
 import ibis
 import ibis.expr.types as ir
 
-from interlock.quality.kit import lists, text
+from interlock.quality.kit import known, lists, text
 from interlock.quality.matching import KEYS
 from interlock.quality.tables import ALL
 
@@ -63,6 +63,9 @@ def union(parts: list[ir.Table]) -> ir.Table:
         return parts[0]
     half = len(parts) // 2
     return union(parts[:half]).union(union(parts[half:]), distinct=False)
+
+
+_SIDES = ("subject", "object")
 
 
 class Relations:
@@ -131,8 +134,21 @@ class Relations:
         stored = base("stored_relationship")
         return union(
             [
-                stored.select("ref", "source", "known", side=ibis.literal(side), ci=stored[side])
-                for side in ("subject", "object")
+                stored.filter(stored[side].notnull()).select("ref", "source", side=ibis.literal(side), ci=stored[side])
+                for side in _SIDES
+            ]
+        )
+
+    @cached_property
+    def edge_gap(self) -> ir.Table:
+        """The ends of relations that are readable and name no CI."""
+        stored = base("stored_relationship")
+        return union(
+            [
+                stored.filter(stored[side].isnull(), known(stored, side)).select(
+                    "ref", "source", side=ibis.literal(side)
+                )
+                for side in _SIDES
             ]
         )
 
@@ -142,9 +158,9 @@ class Relations:
         stored, ci = base("stored_relationship"), base("stored_ci")
         parts = [
             stored.filter(stored[side].notnull()).select("ref", side=ibis.literal(side), ci=stored[side])
-            for side in ("subject", "object")
+            for side in _SIDES
         ]
-        for side in ("subject", "object"):
+        for side in _SIDES:
             told = stored.filter(stored[side].contains(":ci:~"))
             named = told.join(ci, told[side] == ci.handle_ref)
             parts.append(named.select(ref=named.ref, side=ibis.literal(side), ci=named.ref_right))

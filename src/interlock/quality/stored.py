@@ -30,7 +30,7 @@ MAX_TEXT = 4_000
 _OWN = (Column("ref", "string"), Column("handle", "string"), Column("source", "string"), Column("known", "string"))
 _LAST = (Column("ext", "string"), Column("observed_at", "int64"))
 _INTEGERS = frozenset({"int", "duration", "instant"})
-_KEYED: dict[str, tuple[str, ...]] = {"ci": KEYS, "asset": ("serial", "asset_tag")}
+KEYED: dict[str, tuple[str, ...]] = {"ci": KEYS, "asset": ("serial", "asset_tag")}
 
 
 def _columns(field: Field) -> tuple[Column, ...]:
@@ -47,7 +47,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
     kind: (
         *_OWN,
         *(column for field in fields.values() if field.type != "url" for column in _columns(field)),
-        *(Column(f"{name}_key", "string", (name,)) for name in _KEYED.get(kind, ())),
+        *(Column(f"{name}_key", "string", (name,)) for name in KEYED.get(kind, ())),
         *(Column(f"{name}_meant", "string", (name,)) for name in (WORDED if kind == "ci" else ())),
         *_LAST,
     )
@@ -66,12 +66,12 @@ def stored(kind: str, record: Mapping[str, Any], handle: str, source: str, obser
     known: list[str] = []
     values = _WRITERS[kind](record, known)
     more: list[str | None] = []
-    if keyed := _KEYED.get(kind):
+    if keyed := KEYED.get(kind):
         keys = keys_of(record, ())
-        more = [_text(keys.get(name)) for name in keyed]
+        more = [stored_text(keys.get(name)) for name in keyed]
     if kind == "ci":
         meant = meanings_of(record)
-        more += [_text(meant.get(name)) for name in WORDED]
+        more += [stored_text(meant.get(name)) for name in WORDED]
     ext = record.get("ext")
     return (
         str(record.get("ref") or f"{source}:{kind}:~{handle}"),
@@ -85,7 +85,8 @@ def stored(kind: str, record: Mapping[str, Any], handle: str, source: str, obser
     )
 
 
-def _writer(fields: Mapping[str, Field]) -> Callable[[Mapping[str, Any], list[str]], list[Any]]:
+def writer(fields: Mapping[str, Field]) -> Callable[[Mapping[str, Any], list[str]], list[Any]]:
+    """What writes the columns of these fields of a record, and adds those that are known to a list."""
     told = tuple((field.name, field.type) for field in fields.values() if field.type != "url")
 
     def write(record: Mapping[str, Any], known: list[str]) -> list[Any]:
@@ -99,7 +100,7 @@ def _writer(fields: Mapping[str, Field]) -> Callable[[Mapping[str, Any], list[st
             value = record[name]
             if type_ == "ref":
                 known.append(name)
-                out += (value.get("ref"), _text(value.get("name"))) if value else (None, None)
+                out += (value.get("ref"), stored_text(value.get("name"))) if value else (None, None)
                 continue
             if type_ == "instant":
                 try:
@@ -111,7 +112,7 @@ def _writer(fields: Mapping[str, Field]) -> Callable[[Mapping[str, Any], list[st
                 out.append(None)
                 continue
             elif isinstance(value, str):
-                value = _text(value)
+                value = stored_text(value)
             known.append(name)
             out.append(value)
         return out
@@ -119,7 +120,8 @@ def _writer(fields: Mapping[str, Field]) -> Callable[[Mapping[str, Any], list[st
     return write
 
 
-def _text(value: str | None) -> str | None:
+def stored_text(value: str | None) -> str | None:
+    """A text as it is kept: stripped, bounded, none when nothing is left."""
     if not value:
         return None
     value = value.strip()
@@ -128,4 +130,4 @@ def _text(value: str | None) -> str | None:
     return value[:MAX_TEXT] or None
 
 
-_WRITERS = {kind: _writer(fields) for kind, fields in FIELDS.items()}
+_WRITERS = {kind: writer(fields) for kind, fields in FIELDS.items()}

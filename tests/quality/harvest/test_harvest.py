@@ -255,3 +255,10 @@ async def test_one_that_stays_away_fails_and_the_good_snapshot_stays(tmp_path: P
     assert (run.outcome, run.detail, run.rows) == ("failed", "no right to read", 25)
     assert [each.outcome for each in runs(bench.snapshots, "cmdb", "ci")] == ["published", "failed"]
     assert bench.names() == held(bench)
+
+
+async def test_records_that_changed_in_our_future_tell_how_far_the_clock_is_ahead(tmp_path: Path) -> None:
+    bench = HarvestBench(tmp_path)
+    assert (await bench.harvest()).skew_s is None
+    bench.cmdb.put("h00003", updated=bench.clock.now() + 300)
+    assert (await bench.harvest()).skew_s == pytest.approx(300, abs=2)

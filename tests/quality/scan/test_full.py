@@ -65,6 +65,15 @@ def test_a_scan_says_what_it_read_and_ran(tmp_path: Path) -> None:
     assert steps == [("CI-MISS-REQ, CI-STALE", 0, 1), ("", 1, 1)]
 
 
+def test_a_check_whose_table_nothing_fills_is_said_not_to_have_run(tmp_path: Path) -> None:
+    bench = ScanBench(tmp_path)
+    bench.put("snow", "incident", [{"ref": "snow:incident:1", "title": "VPN down", "category": "printer"}])
+    result = bench.scan()
+    assert result.faults == {"TKT-LABEL": "no text model scores the tickets yet"}
+    assert "TKT-LABEL" not in result.codes
+    assert "TKT-REOPEN-DUP" in result.codes
+
+
 def test_nothing_harvested_is_nothing_found(tmp_path: Path) -> None:
     result = ScanBench(tmp_path).scan()
     assert findings(result) == set()

@@ -18,6 +18,9 @@ Settings
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import or_
+
 import ibis
 import ibis.expr.types as ir
 
@@ -98,7 +101,9 @@ def _sides(stored_ci: ir.Table, side: str) -> ir.Table:
 def ci_conflict(same_as: ir.Table, stored_ci: ir.Table, junk: ir.Table, junk_key: ir.Table) -> ir.Table:
     sure = same_as.filter(same_as.score >= SURE).select("ref", "other")
     one, two = _sides(stored_ci, "own"), _sides(stored_ci, "their")
-    pair = sure.join(one, sure.ref == one.own_ref).join(two, [("other", "their_ref")])
+    both = sure.join(one, sure.ref == one.own_ref).join(two, [("other", "their_ref")])
+    apart = [both[f"own_{name}_meant"] != both[f"their_{name}_meant"] for name in COMPARED]
+    pair = both.filter(reduce(or_, apart))  # few: each field looks at these only
     said: dict[bool, list[ir.Table]] = {True: [], False: []}  # of keys, of words
     for name in COMPARED:
         own, their = pair[f"own_{name}_meant"], pair[f"their_{name}_meant"]

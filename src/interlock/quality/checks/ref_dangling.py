@@ -19,6 +19,7 @@ Settings
 
 from __future__ import annotations
 
+import ibis
 import ibis.expr.types as ir
 
 from interlock.quality.kit import set_check, text
@@ -69,15 +70,21 @@ def ref_dangling(
     reference: ir.Table, stored_person: ir.Table, stored_group: ir.Table, stored_ci: ir.Table, source_state: ir.Table
 ) -> ir.Table:
     found = []
-    told = reference.semi_join(source_state, ["source", "kind"])
     for kind, there in (("person", stored_person), ("group", stored_group), ("ci", stored_ci)):
-        links = told.filter(told.kind == kind)
-        gone = links.anti_join(there, [("target", "ref")]).anti_join(there, [("target", "handle_ref")])
-        found.append(gone.select(record=gone.ref, evidence=text("gone: {} {}", gone.field, gone.target)))
-        if "active" not in there.columns:
-            continue
-        left = there.filter(~there.active)
-        for name in ("ref", "handle_ref"):
-            idle = links.semi_join(left, [("target", name)])
-            found.append(idle.select(record=idle.ref, evidence=text("inactive: {} {}", idle.field, idle.target)))
+        active = there.active if "active" in there.columns else ibis.literal(True)
+        links = reference.filter(reference.kind == kind)
+        seen = links.left_join(there.select(there="ref", active=active), [("target", "there")])
+        doubtful = seen.filter(seen.there.isnull() | ~seen.active)  # few: what follows costs little
+        lost, idle = doubtful.filter(doubtful.there.isnull()), doubtful.filter(~doubtful.active)
+        gone = lost.anti_join(there, [("target", "handle_ref")])
+        found.append(_told("gone", gone, source_state))
+        if "active" in there.columns:
+            handled = lost.semi_join(there.filter(~there.active), [("target", "handle_ref")])
+            found += [_told("inactive", idle, source_state), _told("inactive", handled, source_state)]
     return union(found)
+
+
+def _told(reason: str, links: ir.Table, source_state: ir.Table) -> ir.Table:
+    """The findings of links, where the kind they lead to is harvested."""
+    asked = links.semi_join(source_state, ["source", "kind"])
+    return asked.select(record=asked.ref, evidence=text(f"{reason}: {{}} {{}}", asked.field, asked.target))

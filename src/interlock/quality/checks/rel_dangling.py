@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import ibis.expr.types as ir
 
-from interlock.quality.kit import known, set_check, text
+from interlock.quality.kit import set_check, text
 from interlock.quality.relations import RELATIONS_OF_CI, union
 
 EXAMPLES = [
@@ -46,7 +46,7 @@ EXAMPLES = [
     on="relationship",
     severity="high",
     effect="hold",
-    reads={"edge": "ref"},
+    reads={"edge": "ref", "edge_gap": "ref"},
     joins=("stored_ci", "source_state"),
     touched={
         "relationship": "SELECT :ref",
@@ -55,13 +55,10 @@ EXAMPLES = [
     needs=("subject", "object"),
     fields=("subject", "object"),
 )
-def rel_dangling(edge: ir.Table, stored_ci: ir.Table, source_state: ir.Table) -> ir.Table:
+def rel_dangling(edge: ir.Table, edge_gap: ir.Table, stored_ci: ir.Table, source_state: ir.Table) -> ir.Table:
     told = source_state.filter(source_state.kind == "ci")
-    ends = edge.semi_join(told, edge.source == told.source)
-    named = ends.filter(ends.ci.notnull())
-    gone = named.anti_join(stored_ci, [("ci", "ref")]).anti_join(stored_ci, [("ci", "handle_ref")])
-    subject, object_ = ends.side == "subject", ends.side == "object"
-    empty = ends.filter(ends.ci.isnull(), (subject & known(ends, "subject")) | (object_ & known(ends, "object")))
+    lost = edge.anti_join(stored_ci, [("ci", "ref")]).anti_join(stored_ci, [("ci", "handle_ref")])
+    gone, empty = lost.semi_join(told, ["source"]), edge_gap.semi_join(told, ["source"])
     return union(
         [
             gone.select(record=gone.ref, evidence=text("gone: {} {}", gone.side, gone.ci)),

@@ -5,7 +5,8 @@ What it finds
     as their answers show it.
 Why it matters to an agent
     Every time the source states is wrong by that much: what was changed last, whether a service level is
-    kept, whether a lease still holds. Harvests by time of change may miss records.
+    kept, whether a lease still holds. Harvests by time of change may miss records. It stops no write by
+    itself: what is wrong by it (TKT-TIME, CI-STALE) is found on the record.
 Formula
     The skew seen at the last harvest of any kind is more than `source.clock_skew_s`, either way.
 Evidence
@@ -46,7 +47,7 @@ EXAMPLES = [
     "SRC-CLOCK",
     on="source",
     severity="medium",
-    effect="hold",
+    effect="allow",
     reads={"clock": "source"},
     touched={"source": "SELECT :source"},
     members="clock",

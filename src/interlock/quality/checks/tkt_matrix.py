@@ -12,7 +12,7 @@ Evidence
     The priority they have, the matrix's, impact and urgency, and how many tickets of how many. All findings of
     a source together are the matrix it implies.
 What lifts it
-    Accepting it, which writes the cells into the profile as `incident.sources.NAME.priority`, after which
+    Accepting it: `interlock checks accept-matrix SOURCE` writes the cells into the profile, after which
     TKT-PRIO goes by them. Or the priorities are corrected. Until then the flags TKT-PRIO of that pair are
     shown and counted, but stop nothing.
 Settings

@@ -78,11 +78,11 @@ class Draft:
         """Take rows, in the columns of ``TABLES``."""
         for start in range(0, len(rows), PART_ROWS):
             some = rows[start : start + PART_ROWS]
-            self.known += known_in(some)
-            self.take(batch_of(self.kind, some), len(some))
+            self.take(batch_of(self.kind, some), len(some), known_in(some))
 
-    def take(self, batch: Any, rows: int) -> None:
-        """The same for a record batch; its known fields are for the caller to count."""
+    def take(self, batch: Any, rows: int, known: Mapping[str, int]) -> None:
+        """The same for a record batch, with in how many of its rows each field is known."""
+        self.known.update(known)
         self._batches.append(batch)
         self._waiting += rows
         self.read += rows

@@ -16,6 +16,7 @@ from interlock.records.problems import Problem, Slug
 
 try:
     import pyarrow as pa
+    import pyarrow.compute as pc
     import pyarrow.parquet as pq
 except ImportError:  # pragma: no cover - the extra is in every development environment
     raise Problem(
@@ -24,6 +25,7 @@ except ImportError:  # pragma: no cover - the extra is in every development envi
         next_step="pip install 'interlock-gateway[quality]'",
     ) from None
 
+arrow = pa
 _ARROW = {"string": pa.string(), "int64": pa.int64(), "boolean": pa.bool_()}
 SCHEMAS = {
     kind: pa.schema([(column.name, _ARROW[column.type]) for column in columns]) for kind, columns in TABLES.items()
@@ -52,6 +54,14 @@ def batch_of(kind: str, rows: Sequence[Stored]) -> Any:
     columns = zip(*rows, strict=True) if rows else ((),) * len(schema)
     arrays = [pa.array(values, type=field.type) for field, values in zip(schema, columns, strict=True)]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def latest_in(batch: Any) -> int | None:
+    """The latest ``updated_at`` of a batch."""
+    if "updated_at" not in batch.schema.names:
+        return None
+    found: int | None = pc.max(batch.column("updated_at")).as_py()
+    return found
 
 
 def known_in(rows: Sequence[Stored]) -> Counter[str]:

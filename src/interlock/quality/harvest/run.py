@@ -218,6 +218,16 @@ def _watermark(job: _Job, draft: Draft, before: int | None) -> int | None:
     return min(max(found), int(draft.began_at + skew))
 
 
+def _skew(job: _Job, draft: Draft | None) -> float | None:
+    """How far the source's clock is ahead: as its answers say, else as its records show that changed in our future."""
+    told = job.sweep.source.skew_s()
+    latest = draft.state.get("latest") if draft is not None else None
+    if told is not None or latest is None:
+        return told
+    ahead = latest - job.snapshots.clock.now()
+    return ahead if ahead > 0 else None
+
+
 def _lost(job: _Job, taken: Snapshot) -> list[str]:
     return lost_fields(job.last.manifest, taken.manifest.rows, taken.manifest.known) if job.last else []
 
@@ -244,7 +254,7 @@ def _run(
         rows=now.manifest.rows if now else 0,
         read=draft.read if draft else 0,
         calls=job.sweep.calls - job.calls,
-        skew_s=job.sweep.source.skew_s(),
+        skew_s=_skew(job, draft),
         resumed=draft.resumed if draft else False,
         changed=merged.changed if merged else None,
         gone=merged.gone if merged else None,

@@ -11,6 +11,8 @@ import duckdb
 
 from interlock.quality.preparers import create
 
+WHY = "no text model scores the tickets yet"
+
 
 def prepare(con: duckdb.DuckDBPyConnection) -> None:
     """Make the empty table."""

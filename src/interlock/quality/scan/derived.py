@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from interlock.quality.kit import RowCheck, SetCheck
 from interlock.quality.preparers import category_match, label_score, repeat_group, same_as, scc
 from interlock.quality.profile import Profile
 
@@ -17,6 +18,15 @@ PREPARERS: Mapping[str, Prepare] = {
     "label_score": lambda con, profile: label_score.prepare(con),
     "repeat_group": lambda con, profile: repeat_group.prepare(con, profile.incident.repeat_within),
 }
+
+UNMADE: Mapping[str, str] = {"label_score": label_score.WHY}
+"""Tables that nothing fills yet, and why: a check that reads one does not run."""
+
+
+def waiting(check: RowCheck | SetCheck) -> str | None:
+    """Why a check cannot run; None for one that can."""
+    reads = check.reads if isinstance(check, SetCheck) else ()
+    return next((why for name, why in UNMADE.items() if name in reads), None)
 
 
 def prepare(con: Any, profile: Profile, names: Iterable[str]) -> None:

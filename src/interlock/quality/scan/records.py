@@ -33,7 +33,8 @@ _DRAFT = ".draft"
 class ScanResult:
     """One scan. ``as_of`` is epoch seconds (UTC). ``read`` is the generation by source, then kind.
 
-    ``counts``: findings a check that ran, also none. ``faults``: users' checks that could not run, by name.
+    ``counts``: findings a check that ran, also none. ``faults``: checks that did not run and why, by code
+    or, of users' own, by name.
     """
 
     id: str
