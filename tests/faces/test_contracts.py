@@ -11,9 +11,11 @@ import pytest
 from jsonschema import Draft202012Validator
 from tests.faces.faces_house import House
 
+from interlock.clock import SystemClock
 from interlock.faces.openapi import document
 from interlock.gateway import render
 from interlock.places import place
+from interlock.quality.flags import FlagStore
 from interlock.quality.judge import Flag, Judged
 from interlock.tools.catalogue import BY_NAME, GENERAL, TOOL_SETS, TOOLS
 from interlock.tools.contracts import VERSION, documents, envelope_of, input_schema, listed, output_schema, strict
@@ -159,6 +161,10 @@ def test_every_answer_validates_against_its_model(house: House) -> None:
     answers.of("record_get", ref=order["ref"])
     item = answers.of("catalog_search", limit=5)["data"][0]["item"]
     answers.of("catalog_item", item=item)
+    raised = FlagStore(house.runtime.config.state)
+    raised.replace(incident, [("TKT-CLOSE", "code: close_code empty")], ["TKT-CLOSE"], SystemClock().now())
+    raised.close()
+    assert answers.of("flag_list", ref=incident)["data"]
     answers.of("whoami")
     answers.of("source_list")
     for tool in TOOLS:

@@ -12,6 +12,7 @@ import typer
 
 from interlock.cli.options import CONFIG, AsJson, ConfigFile, config_of, out, print_json, print_table
 from interlock.config import Config
+from interlock.quality.flags.export import cell
 from interlock.records import times
 from interlock.records.problems import Problem, Slug
 
@@ -66,12 +67,7 @@ def _print_csv(entries: list[dict[str, Any]]) -> None:
         for flag in entry["worst"]:
             values = [entry["owner"], entry["name"], *(flag[n] for n in ("ref", "code", "severity", "evidence"))]
             at = times.to_text(flag["first_at"])
-            writer.writerow([_plain(value) for value in (*values, flag["stops"], at, flag["assignee"])])
-
-
-def _plain(value: Any) -> Any:
-    """A spreadsheet takes a text that begins so for a formula (OWASP, CSV injection)."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+            writer.writerow([cell(value) for value in (*values, flag["stops"], at, flag["assignee"])])
 
 
 async def _send(config: Config, entries: list[dict[str, Any]], now: float) -> dict[str, str]:

@@ -9,10 +9,12 @@ from urllib.parse import quote, urlencode
 
 import typer
 
+from interlock.cli.flag_owners import owners
 from interlock.cli.http import download, request
 from interlock.cli.options import DEFAULT_URL, AsJson, Url, out, print_json, print_table
 
 app = typer.Typer(help="Flags: what the checks found, and what people say of it.", no_args_is_help=True)
+app.command("owners")(owners)
 
 Token = Annotated[str | None, typer.Option("--token", envvar="INTERLOCK_TOKEN", help="Your personal token.")]
 Ref = Annotated[str, typer.Argument(help="Ref of the record, for example snow:ci:srv-web-01.")]

@@ -163,12 +163,12 @@ class Reads:
         if len(sources) > 1 or (sort_asked and not search.sorts(source, kind, query)):
             return await self._joint(context, kind, scope, query, sources, names, full=full, sort_asked=sort_asked)
         context.source = source
-        question, position = self._go_on(context)
+        question, position = self.go_on(context)
         found: Found = await source.search(kind, query, cursor=position, max_age_s=context.given("max_age_s") or 0)
         age = max(0, int(context.now - found.observed_at))
         rows = [(record, age) for record in found.records if admits(scope, record)]
         data, quality, warned = self._listed(context, kind, scope, rows, names, full=full)
-        page, cut = self._page(context, question, found.cursor, found.truncated)
+        page, cut = self.page(context, question, found.cursor, found.truncated)
         return {
             "data": data,
             "quality": quality,
@@ -191,7 +191,7 @@ class Reads:
     ) -> dict[str, Any]:
         """Rows of several sources as one answer."""
         asked = search.question(kind, query, FIELDS[kind], sources, usual=not sort_asked)
-        question, positions = self._go_on(context, asked.seal)
+        question, positions = self.go_on(context, asked.seal)
         max_age_s = context.given("max_age_s") or 0
         joint = await self._joined.page(asked, positions, max_age_s, lambda record: admits(scope, record))
         joint, cursor = search.fitted(joint, lambda at: self._following(context, question, at))
@@ -240,7 +240,7 @@ class Reads:
         }
         return rows, quality, [f"{ref} {_DATA_ONLY}" for ref in suspicious]
 
-    def _go_on(self, context: Context, seal: bytes = b"") -> tuple[bytes, Any]:
+    def go_on(self, context: Context, seal: bytes = b"") -> tuple[bytes, Any]:
         """What a cursor is bound to, and the position the given one stands for."""
         question = question_of(context.tool.name, context.raw, context.agent.scopes) + seal
         cursor = context.given("cursor")
@@ -249,7 +249,7 @@ class Reads:
     def _following(self, context: Context, question: bytes, position: Any) -> str | None:
         return None if position is None else self._cursors.sign(position, context.agent.id, question, context.now)
 
-    def _page(
+    def page(
         self, context: Context, question: bytes, position: Any, truncated: bool
     ) -> tuple[dict[str, Any], tuple[str, ...]]:
         """The page part of an envelope, and what to warn of."""
@@ -271,11 +271,11 @@ class Reads:
         context.refs.append(fetched.record["ref"])
         assert context.source is not None
         wanted = ("public", "internal") if arguments.visibility == "all" else (arguments.visibility,)
-        question, position = self._go_on(context)
+        question, position = self.go_on(context)
         notes = await context.source.journal(
             ref.kind, f"~{fetched.handle}", visibility=frozenset(wanted), cursor=position, limit=arguments.limit
         )
-        page, cut = self._page(context, question, notes.cursor, False)
+        page, cut = self.page(context, question, notes.cursor, False)
         suspicious = [e["id"] for e in notes.entries if reads_like_instructions(e["text"])]
         return {
             "data": notes.entries,
@@ -298,7 +298,7 @@ class Reads:
             "needed_by": both[1:],
             "both": (AnyOf(both),),
         }
-        question, position = self._go_on(context)
+        question, position = self.go_on(context)
         query = bounded(Query(either[arguments.direction], None, (), None, arguments.limit), link_scope)
         found = await source.search("relationship", query, cursor=position, max_age_s=arguments.max_age_s)
         gate = asyncio.Semaphore(_NEAR)
@@ -330,7 +330,7 @@ class Reads:
             end = "object" if needs else "subject"
             link = None if end in link_scope.hidden else relation.get(end)
             entries.append((shown(link_scope, relation), "needs" if needs else "needed_by", link))
-        page, cut = self._page(context, question, found.cursor, found.truncated)
+        page, cut = self.page(context, question, found.cursor, found.truncated)
         others = await asyncio.gather(*(other(link) for _, _, link in entries))
         return {
             "data": [

@@ -14,10 +14,12 @@ from typing import Any
 from interlock import __version__
 from interlock.clock import AsOfClock, Clock, SystemClock
 from interlock.config import Config
+from interlock.gateway.aside import Aside
 from interlock.gateway.budget import Budgets
 from interlock.gateway.changes import Changes
 from interlock.gateway.context import Context
 from interlock.gateway.cursors import Cursors
+from interlock.gateway.findings import Findings
 from interlock.gateway.graph import Graph
 from interlock.gateway.notice import Notice
 from interlock.gateway.ordering import Ordering
@@ -122,12 +124,22 @@ async def open_runtime(
         journal = Journal(state.db)
         images = Images()
         trail = Trail(ledger, versions, committed_reads=config.ledger.reads == "committed")
+
+        async def said(person: str, detail: dict[str, Any], refs: tuple[str, ...], vault: dict[str, Any]) -> None:
+            await trail.act("decision", person, clock.now(), detail, refs, vault)
+
+        review = Review(config.state, clock, said)
+        stack.callback(review.close)
+        listing = Aside(config.state, clock)  # agents do not wait for people
+        stack.callback(listing.close)
+
         joined = Joined(config.search.patience_s)
         stack.push_async_callback(joined.close)
         reads = Reads(sources, quality, Cursors(_cursor_key(config.state)), images, joined)
         Tickets(reads)
         Changes(reads)
         Ordering(reads)
+        Findings(reads, listing, quality.level, sources)
         Graph(reads, Sameness(reads, quality.profile, clock), clock)
         preparer = Preparer(reads, quality, policy, images)
         notice = Notice(quality)
@@ -151,12 +163,6 @@ async def open_runtime(
             await trail.act("decision", person, clock.now(), detail, refs)
 
         approvals = Approvals(journal, clock, decided, lambda agent: _owner(store, agent), denied)
-
-        async def said(person: str, detail: dict[str, Any], refs: tuple[str, ...], vault: dict[str, Any]) -> None:
-            await trail.act("decision", person, clock.now(), detail, refs, vault)
-
-        review = Review(config.state, clock, said)
-        stack.callback(review.close)
         authentication = Authenticator(store, clock)
         runtime = Runtime(
             config,

@@ -81,6 +81,23 @@ class ChoiceOut(Contract):
     depends_on: str | None = None
 
 
+class ListedFlag(Contract):
+    """What a check found on a record that you may read."""
+
+    ref: str
+    code: str
+    severity: Literal["high", "medium", "low", "info"]
+    status: Literal["open", "acknowledged", "assigned", "waived", "resolved"] = Field(
+        description="waived and resolved ones stop nothing."
+    )
+    reason: str = Field(description="What is wrong, in a word or several with commas.")
+    evidence: str | None = Field(default=None, description="Left out when it tells what you may not read.")
+    lifts: str | None = Field(default=None, description="What ends it.")
+    first_at: str = Field(pattern=INSTANT)
+    last_at: str = Field(pattern=INSTANT)
+    waived_until: str | None = Field(default=None, pattern=INSTANT)
+
+
 class WhoamiOut(Contract):
     """The calling agent as the gateway knows it."""
 

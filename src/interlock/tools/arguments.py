@@ -197,6 +197,20 @@ class SourceList(Arguments):
     pass
 
 
+class FlagList(Arguments):
+    code: Annotated[
+        str | None, Field(max_length=64, pattern=r"^[A-Z][A-Z0-9-]*$", description="One check, such as CI-STALE.")
+    ] = None
+    ref: AnyRef | None = None
+    source: SourceName = None
+    status: Annotated[
+        Literal["open", "acknowledged", "assigned", "waived", "resolved"] | None,
+        Field(description="Without it: all that are not resolved."),
+    ] = None
+    limit: Annotated[int, Field(ge=1, le=100), WHOLE] = 20
+    cursor: Cursor = None
+
+
 class Write(Arguments):
     """What every write takes."""
 

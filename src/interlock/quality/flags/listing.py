@@ -85,13 +85,13 @@ def listed(
     if not 1 <= limit <= MAX_LIMIT:
         raise invalid("limit", limit, f"must be from 1 to {MAX_LIMIT}")
     by = ORDERS[order]
-    sql, values = _query(filters, by, now, None if cursor is None else _key(cursor, order))
+    sql, values = _query(filters, by, now, None if cursor is None else key_of(cursor, order))
     rows = db.execute(f"{sql} LIMIT {limit + 1}", values).fetchall()
     more = len(rows) > limit
     rows = rows[:limit]
     return Page(
         [flag_of_row(row, now, scanned) for row in rows],
-        _cursor(order, [rows[-1][_PLACES[name]] for name, _ in by.columns]) if more else None,
+        cursor_of(order, [rows[-1][_PLACES[name]] for name, _ in by.columns]) if more else None,
     )
 
 
@@ -117,11 +117,13 @@ def _query(filters: Filters, by: _Order, now: float, key: Sequence[Any] | None) 
     return f"SELECT {FLAG_COLUMNS} FROM flag{where} ORDER BY {by.by}", values  # noqa: S608 - names are ours, values bound
 
 
-def _cursor(order: str, key: Sequence[Any]) -> str:
+def cursor_of(order: str, key: Sequence[Any]) -> str:
+    """The cursor behind a key."""
     return base64.urlsafe_b64encode(orjson.dumps([order, *key])).decode().rstrip("=")
 
 
-def _key(cursor: str, order: str) -> list[Any]:
+def key_of(cursor: str, order: str) -> list[Any]:
+    """The key that a cursor stands behind. Raises Problem invalid-argument."""
     try:
         found = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (ValueError, binascii.Error):

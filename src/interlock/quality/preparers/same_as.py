@@ -20,12 +20,13 @@ MOST = 20
 """Records that may have one key, in all sources together, for it to say that they are one."""
 
 
-def prepare(con: Any) -> None:
-    """Make the table from ``stored_ci``, ``ci_setting`` and ``junk_key``."""
+def prepare(con: Any, cis: str = "stored_ci") -> None:
+    """Make the table from ``cis`` (a table of stored CIs), ``ci_setting`` and ``junk_key``."""
     con.execute(f"CREATE OR REPLACE TABLE same_as ({SCHEMA})")
     if len(con.execute("SELECT DISTINCT source FROM ci_setting LIMIT 2").fetchall()) < 2:
         return
-    con.execute(f"CREATE OR REPLACE TABLE key_in_use AS {_keys()}")
+    keys = _keys().replace('"stored_ci"', cis)
+    con.execute(f"CREATE OR REPLACE TABLE key_in_use AS {keys}")
     con.execute(f"CREATE OR REPLACE TABLE key_pair AS {_PAIRS}")
     ranks = ", ".join(f"{rank}: '{field}'" for rank, field in enumerate(KEYS))
     con.execute(

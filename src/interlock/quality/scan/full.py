@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import ibis.expr.operations as ops
-
-from interlock.quality import build, setsql
 from interlock.quality.harvest.snapshots import Snapshot
 from interlock.quality.kit import RowCheck, SetCheck
 from interlock.quality.profile import Profile
 from interlock.quality.rowlevel import shipped
+from interlock.quality.scan.compiled import compiled, shipped_checks
 from interlock.quality.scan.derived import prepare, waiting
 from interlock.quality.scan.engine import Bounds, Files, create, create_settings, engine, text, view_stored
 from interlock.quality.scan.records import FINDINGS, ScanResult, Scans
@@ -47,7 +45,7 @@ class Step:
 
 def chosen(codes: Collection[str] | None) -> list[RowCheck | SetCheck]:
     """The checks of these codes, or all, that can run. Raises Problem invalid-argument for a code that is none."""
-    checks = {check.code: check for check in map(build.check_of, build.modules())}
+    checks = shipped_checks()
     for code in codes or ():
         if code not in checks:
             raise invalid("codes", code, "is not a check", f"Checks: {', '.join(sorted(checks))}.")
@@ -108,19 +106,19 @@ def create_sources(con: Any, snapshots: Sequence[Snapshot], profile: Profile, to
 
 def steps_of(con: Any, checks: Sequence[RowCheck | SetCheck], profile: Profile, as_of: int) -> list[Step]:
     """The statements of these checks, after the derived tables they read were made."""
-    expressions = {check.code: setsql.expression(check, as_of) for check in checks if isinstance(check, SetCheck)}
-    prepare(con, profile, {t.name for e in expressions.values() for t in e.op().find(ops.UnboundTable)})
+    sets = [check for check in checks if isinstance(check, SetCheck)]
+    prepare(con, profile, {table for check in sets for table in compiled(check.code).tables})
     steps = []
     for kind in sorted({check.on for check in checks if isinstance(check, RowCheck)}):
         of_kind = [check for check in checks if isinstance(check, RowCheck) and check.on == kind]
         steps.append(Step(tuple(c.code for c in of_kind), judged(con, kind, of_kind, as_of)))
-    steps += [Step((c.code,), set_sql(c, setsql.batch(c, as_of))) for c in checks if isinstance(c, SetCheck)]
-    return steps
+    return steps + [Step((check.code,), set_sql(check, compiled(check.code).sql(as_of))) for check in sets]
 
 
 def set_sql(check: SetCheck, found: str) -> str:
     """SQL of a set check's findings in the columns of findings."""
-    return f"SELECT {text(check.code)}, {text(check.on)}, record, evidence FROM ({found})"
+    kind = "split_part(record, ':', 2)" if check.also_on else text(check.on)
+    return f"SELECT {text(check.code)}, {kind}, record, evidence FROM ({found})"
 
 
 def run(con: Any, steps: Sequence[Step], progress: Progress | None, into: str = "finding") -> None:
@@ -166,5 +164,5 @@ def result_of(
         checks=shipped().hash[:16],
         counts={check.code: int(found.get(check.code, 0)) for check in checks},
         seconds=round(seconds, 3),
-        faults={check.code: why for check in map(build.check_of, build.modules()) if (why := waiting(check))},
+        faults={check.code: why for check in shipped_checks().values() if (why := waiting(check))},
     )

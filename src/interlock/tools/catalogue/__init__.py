@@ -17,7 +17,7 @@ BY_NAME: dict[str, Tool] = {tool.name: tool for tool in TOOLS}
 FINDING = ("directory_find", "taxonomy_values")
 _READS = ("record_search", "sla_list", "attachment_list", "attachment_get")
 _BEHIND = ("ci_search", "ci_get", "ci_impact")
-_CMDB_READS = ("ci_search", "ci_get", "ci_related", "ci_impact", "directory_find")
+_CMDB_READS = ("ci_search", "ci_get", "ci_related", "ci_impact", "directory_find", "flag_list")
 
 TOOL_SETS: dict[str, tuple[str, ...]] = {
     "triage": (*(tool.name for tool in INCIDENTS), "ci_search", "ci_get", "ci_related", *FINDING),
@@ -27,6 +27,7 @@ TOOL_SETS: dict[str, tuple[str, ...]] = {
         "ci_get",
         "ci_related",
         *FINDING,
+        "flag_list",
     ),
     "ticket": (*_READS, "link"),
     "change": (*(tool.name for tool in CHANGES), *_BEHIND, "directory_find", "journal_list"),

@@ -6,7 +6,7 @@ from typing import Any
 
 from interlock.records.kinds import MODELS
 from interlock.tools import arguments as a
-from interlock.tools.answers import ChoiceOut, GroupRow, PersonRow, SourceOut, ToolOut, WhoamiOut
+from interlock.tools.answers import ChoiceOut, GroupRow, ListedFlag, PersonRow, SourceOut, ToolOut, WhoamiOut
 from interlock.tools.catalogue.tool import Tool
 
 ANY_RECORD: Any = None
@@ -31,6 +31,15 @@ GENERALS: tuple[Tool, ...] = (
         "incident",
         a.TaxonomyValues,
         list[ChoiceOut],
+    ),
+    Tool(
+        "flag_list",
+        "List flags",
+        "What the quality checks found on records you may read, gravest obstacles to agents first.",
+        "read",
+        None,
+        a.FlagList,
+        list[ListedFlag],
     ),
     Tool(
         "record_get",

@@ -1,0 +1,110 @@
+"""What changed between the snapshots of the last scan and those of now, as tables beside the views."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from interlock.quality.harvest.snapshots import Snapshot, Snapshots
+from interlock.quality.matching import KEYS
+from interlock.quality.scan.engine import SQL_TYPES, Files, parquet, view_stored
+from interlock.quality.tables import STORED
+
+OLD = "_before"
+"""Suffix of the views over the snapshots of the last scan."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Per kind the files that name the refs that are new, different or gone; ``generations``: what was read then."""
+
+    files: Mapping[str, Sequence[Path]]
+    generations: Sequence[Snapshot]
+
+    @property
+    def before(self) -> Files:
+        """The Parquet parts of then, by kind, of what changed."""
+        found: dict[str, list[Path]] = {}
+        for snapshot in self.generations:
+            found.setdefault(snapshot.kind, []).extend(snapshot.files)
+        return found
+
+
+def changes_since(
+    store: Snapshots, read: Mapping[str, Mapping[str, int]], snapshots: Sequence[Snapshot]
+) -> Changes | None:
+    """The changes since generations were read (by source, then kind); None when that can no longer be told."""
+    if {(s.source, s.kind) for s in snapshots} != {(source, kind) for source in read for kind in read[source]}:
+        return None
+    files: dict[str, list[Path]] = {}
+    before: list[Snapshot] = []
+    for new in snapshots:
+        then = read[new.source][new.kind]
+        if then == new.generation:
+            continue
+        old = next((each for each in store.generations(new.source, new.kind) if each.generation == then), None)
+        delta = store.delta(new.source, new.kind, then) if old else None
+        if old is None or delta is None:
+            return None
+        files.setdefault(new.kind, []).append(delta.file)
+        before.append(old)
+    return Changes(files, before)
+
+
+def create_changes(con: Any, changes: Changes, used: Iterable[str]) -> dict[str, int]:
+    """For every kind that changed ``moved_<kind>`` (``ref``), ``fresh_<kind>`` (the rows that are there now) and
+    ``image_<kind>`` (those and what they were), with the columns named in the statements ``used``.
+
+    Returns how many refs moved, by kind.
+    """
+    view_stored(con, changes.before, suffix=OLD)
+    words = set(re.findall(r"\w+", " ".join(used)))
+    counted = {}
+    for kind, files in changes.files.items():
+        con.execute(f"CREATE TABLE moved_{kind} AS SELECT DISTINCT ref FROM {parquet(files)}")
+        kept = ", ".join(needed(kind, words))
+        for name, view in ((f"fresh_{kind}", f"stored_{kind}"), (f"past_{kind}", f"stored_{kind}{OLD}")):
+            con.execute(f"CREATE TABLE {name} AS SELECT {kept} FROM {view} SEMI JOIN moved_{kind} USING (ref)")
+        con.execute(f"CREATE VIEW image_{kind} AS FROM fresh_{kind} UNION ALL FROM past_{kind}")
+        counted[kind] = int(con.execute(f"SELECT count(*) FROM moved_{kind}").fetchall()[0][0])
+    return counted
+
+
+def needed(kind: str, words: Iterable[str]) -> list[str]:
+    """The columns of a kind that are among the words, and those that tell which record it is."""
+    own = {"ref", "handle", "source", "known", "handle_ref"}
+    if kind == "ci":  # what it is known by
+        own |= {"cls", "environment", *(f"{name}_key" for name in KEYS)}
+    return [column.name for column in STORED[f"stored_{kind}"] if column.name in own.union(words)]
+
+
+def create_near(con: Any, columns: Iterable[str]) -> None:
+    """``akin_ci``: CIs that moved or share a key with one that did, before or now; ``near_ci``: the rows of these
+    and of all that share a key with them, with these columns and nulls in the others. Whatever is said of one of
+    ``akin_ci`` by its keys is said by ``near_ci``.
+    """
+    con.execute(f"CREATE TABLE moved_key AS {_keys('image_ci')}")
+    con.execute(f"CREATE TABLE akin_ci AS FROM moved_ci UNION {_sharing('moved_key')}")
+    con.execute(f"CREATE TABLE akin_key AS {_keys('stored_ci SEMI JOIN akin_ci USING (ref)')}")
+    con.execute(f"CREATE TABLE near_ref AS FROM akin_ci UNION {_sharing('akin_key')}")
+    kept = needed("ci", columns)
+    con.execute(f"CREATE TABLE near_row AS SELECT {', '.join(kept)} FROM stored_ci SEMI JOIN near_ref USING (ref)")
+    whole = ", ".join(
+        column.name if column.name in kept else f"NULL::{SQL_TYPES[column.type]} AS {column.name}"
+        for column in STORED["stored_ci"]
+    )
+    con.execute(f"CREATE VIEW near_ci AS SELECT {whole} FROM near_row")
+
+
+def _keys(rows: str) -> str:
+    """The keys of CIs, but for those that are junk: they stand on very many and say nothing."""
+    parts = (f"SELECT '{name}' AS field, {name}_key AS key FROM {rows} WHERE {name}_key IS NOT NULL" for name in KEYS)
+    return f"SELECT DISTINCT * FROM ({' UNION ALL '.join(parts)}) WHERE key NOT IN (SELECT key FROM junk_key)"
+
+
+def _sharing(keys: str) -> str:
+    either = " OR ".join(f"{name}_key IN (SELECT key FROM {keys} WHERE field = '{name}')" for name in KEYS)
+    return f"SELECT ref FROM stored_ci WHERE {either}"
