@@ -123,7 +123,8 @@ def _conflict(keys: str, junk: str) -> str:
         return f" AND a.{name}_key NOT IN ({junk}) AND b.{name}_key NOT IN ({junk})" if name == "serial" else ""
 
     facts = ", ".join(
-        f"CASE WHEN a.{meant} <> b.{meant}{real(name)} THEN '{name} ' || {shown('a', name)} || ', ' || {shown('b', name)}"
+        f"CASE WHEN a.{meant} <> b.{meant}{real(name)} THEN '{name} ' || {shown('a', name)}"
+        f" || ', ' || {shown('b', name)}"
         f" || ' in ' || b.ref END"
         for name, (meant, _) in compared.items()
     )
