@@ -72,6 +72,24 @@ def connect(path: Path, *, readonly: bool = False, synchronous: str = "FULL") ->
     return connection
 
 
+LATE_CHECKPOINT = 20_000
+"""Pages (80 MB) of write-ahead log at which a writer checkpoints itself, where ``checkpoint`` is called beside it."""
+
+
+def checkpoint(path: Path) -> None:
+    """Bring a file's write-ahead log into it, beside its writers and without waiting for them. Raises StateError.
+
+    It waits for the disk, so a writer that must be quick leaves it to another thread.
+    """
+    connection = connect(path, synchronous="NORMAL")
+    try:
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+    except sqlite3.Error as error:
+        raise state_error(error) from error
+    finally:
+        connection.close()
+
+
 class WriterLock:
     """One writing process a file: an advisory lock on ``<file>.lock`` that ends with the process.
 

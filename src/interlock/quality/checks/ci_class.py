@@ -23,7 +23,7 @@ from __future__ import annotations
 import ibis
 import ibis.expr.types as ir
 
-from interlock.quality.kit import blank, known, lists, reasons, row_check, text
+from interlock.quality.kit import blank, known, lists, reasons, row_check, text, when
 
 EXAMPLES = [
     {
@@ -54,4 +54,5 @@ def ci_class(ci: ir.Table) -> ir.StringValue:
         nameless = nameless & known(ci, name) & nothing
     native = ibis.ifelse(blank(ci.native_class), "", text("; native_class {}", ci.native_class))
     written = ibis.ifelse(os, text("{}; os {}", native, ci.os), native)
-    return reasons((os, "os"), (nameless, "no_hostname")) + text(": cls {}{}", ci.cls, written)
+    said = reasons((os, "os"), (nameless, "no_hostname")) + text(": cls {}{}", ci.cls, written)
+    return when(os | nameless, said)

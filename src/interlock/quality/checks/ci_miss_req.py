@@ -22,7 +22,7 @@ import ibis
 import ibis.expr.types as ir
 
 from interlock.quality.columns import REQUIRABLE
-from interlock.quality.kit import joined, known, lists, row_check, text
+from interlock.quality.kit import joined, known, lists, row_check, text, when
 
 EXAMPLES = [
     {
@@ -47,7 +47,7 @@ def missing(ci: ir.Table, listed: ir.StringValue) -> ir.StringValue:
         return demanded & (empty | placeholder), ibis.ifelse(empty, f"{name} empty", f"{name} placeholder")
 
     items = joined((one(name) for name in REQUIRABLE), "; ")
-    return text("missing: cls {}; ", ci.cls).concat(items)
+    return when(listed != "", text("missing: cls {}; ", ci.cls).concat(items))  # most often there is nothing to ask
 
 
 @row_check(

@@ -3,8 +3,9 @@
 What it finds
     Kinds of a source whose harvest is overdue (reason `late`) or never came to an end (reason `never`).
 Why it matters to an agent
-    What is not in the last snapshot may exist all the same: "not found" is no absence, and a record created
-    because nothing was found is a duplicate.
+    What is not in the last snapshot may exist all the same: "not found" is no absence. A CI made because none
+    was found is a duplicate, so making one is refused and relating two is held. Other writes are to records
+    that are read live; there the flag only goes along.
 Formula
     `now > expected_by`, the time by which the schedule and its grace expected the next harvest. Kinds without
     a schedule are never late.
@@ -43,7 +44,8 @@ EXAMPLES = [
     "SRC-LATE",
     on="source",
     severity="high",
-    effect="refuse",
+    effect="allow",
+    effects={"ci_create": "refuse", "ci_relate": "hold"},
     reads={"source": "source"},
     touched={"source": "SELECT :source"},
     members="source",
