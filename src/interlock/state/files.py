@@ -33,9 +33,15 @@ def private_folder(folder: Path) -> Path:
 
 
 def private_file(path: Path) -> Path:
-    """Make the file when it is missing, with 0600. SQLite's side files take the same mode."""
+    """Make the file when it is missing, with 0600. SQLite's side files take the same mode.
+
+    One that is there is not even opened: to close a file lets go of every lock that this process has on it, also
+    of those of its SQLite connections, and the next process to close the database takes the log away under them.
+    """
     try:
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        pass
     except OSError as error:
         raise StateError(f"{path} cannot be opened: {error.strerror}") from error
     return path
