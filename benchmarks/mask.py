@@ -1,7 +1,8 @@
 """What the gate costs a call. ``python -m benchmarks.mask [--size 10m] [--json] [--folder DIR]``
 
 A mask of as many flagged records is written (DuckDB, at most 1 GB) and opened; then random refs of it are
-looked up one by one, each timed alone: the bits of a record, without and with its evidence.
+looked up one by one, each timed alone: the bits of a record, without and with its evidence. Last, CIs of a live
+index of that size change one by one: until all flags that hang on each are current.
 """
 
 from __future__ import annotations
@@ -15,14 +16,29 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from threading import Event, Thread
+from typing import Any
 
 import duckdb
 
+from interlock.clock import ManualClock
+from interlock.quality.flags import FlagStore
+from interlock.quality.gate.filling import fill
+from interlock.quality.gate.gate import Gate
 from interlock.quality.gate.mask import Mask
 from interlock.quality.gate.publish import publish
+from interlock.quality.gate.quality import CHECKPOINT_S, LIVE, Quality
+from interlock.quality.judge import Judge
+from interlock.quality.profile import Profile
+from interlock.quality.scan.engine import SQL_TYPES as _DUCK
+from interlock.quality.scan.engine import create, create_settings
+from interlock.quality.scan.settings import Table
+from interlock.quality.tables import DERIVED, STORED
+from interlock.state.files import private_folder
 
 SIZES = {"200k": 200_000, "1m": 1_000_000, "10m": 10_000_000}
 LOOKUPS = 200_000
+TOUCHES = 3_000
 CODES = ("CI-STALE", "CI-MISS-REQ", "CI-DUP-IN", "CI-CONFLICT", "CI-ORPHAN", "CI-IP-SHARED", "REF-DANGLING")
 AS_OF = 1_763_000_000
 
@@ -37,7 +53,7 @@ def row(name: str, value: float, budget: float | None = None) -> Row:
     return {"name": name, "value": round(value, 3), "budget": budget, "ok": budget is None or value <= budget}
 
 
-def written(folder: Path, records: int) -> tuple[Path, float]:
+def written(folder: Path, records: int, seq: int = 0) -> tuple[Path, float]:
     """A mask of so many records, each with one check raised, and the seconds it took."""
     with duckdb.connect() as connection:
         connection.execute(f"SET memory_limit='1GB'; SET temp_directory='{folder / 'spill'}'")
@@ -47,7 +63,7 @@ def written(folder: Path, records: int) -> tuple[Path, float]:
         )
         connection.execute(f"CREATE VIEW stale AS SELECT ref, {AS_OF} + i AS stale_at FROM ({numbered})")
         began = time.perf_counter()
-        path = publish(connection, folder / "masks", flags="flagged", stale="stale", as_of=AS_OF, scan="b", seq=0)
+        path = publish(connection, folder / "masks", flags="flagged", stale="stale", as_of=AS_OF, scan="b", seq=seq)
         return path, time.perf_counter() - began
 
 
@@ -87,9 +103,127 @@ def lookups(folder: Path, records: int) -> list[Row]:
     ]
 
 
+def evidence(folder: Path, records: int) -> list[Row]:
+    """The flags of a record with their evidence, from a store in which so many records are flagged."""
+    state = folder / "state"
+    with duckdb.connect() as connection:
+        connection.execute(f"SET memory_limit='1GB'; SET temp_directory='{folder / 'spill'}'")
+        connection.execute(
+            f"COPY (SELECT {list(CODES)}[1 + (i % {len(CODES)})] AS code, 'ci' AS kind,"
+            f" 'snow:ci:CI' || lpad(i::VARCHAR, 9, '0') AS ref, 'stale: cls server; last_seen_at @' || ({AS_OF} + i)"
+            f" AS evidence FROM range({records}) AS t(i)) TO '{folder / 'findings.parquet'}' (FORMAT parquet)"
+        )
+    store = FlagStore(state)
+    began = time.perf_counter()
+    published = store.publish(folder / "findings.parquet", "1", AS_OF)
+    published_s = time.perf_counter() - began
+    path, _ = written(state, records, published.seq)
+    gate = Gate(path.parent, store, monotonic=lambda: 0.0)
+    gate.follow()
+    seed = random.Random(records)
+    numbers = [seed.randrange(records) for _ in range(LOOKUPS // 4)]
+    for number in numbers[:1_000]:
+        (flag,) = gate.flags(ref(number))
+        if flag.code != CODES[number % len(CODES)] or str(AS_OF + number) not in flag.evidence:
+            raise SystemExit(f"{ref(number)} is not found as published: {flag}")
+    p50, p99 = timed(gate.flags, [ref(number) for number in numbers])
+    store.close()
+    return [
+        row("flags with evidence p50 us", p50),
+        row("flags with evidence p99 us", p99, 50.0),
+        row("flags published s", published_s),
+    ]
+
+
+def touches(folder: Path, records: int) -> list[Row]:
+    """One CI changed until its flags and those of its neighbours are current, in an index of so many CIs."""
+    state = private_folder(folder / "touched")
+    with duckdb.connect() as connection:
+        connection.execute(f"SET memory_limit='1GB'; SET temp_directory='{folder / 'spill'}'")
+        began = time.perf_counter()
+        estate(connection, records)
+        fill(connection, state / LIVE, {"snow": AS_OF})
+        filled_s = time.perf_counter() - began
+    clock = ManualClock(AS_OF)
+    quality = Quality(Judge(), state, clock)
+    seed = random.Random(records)
+    times, cpus = [], []
+    checkpoints = Event()
+    beside = Thread(target=_checkpoints, args=(quality, checkpoints))  # as the gateway has it
+    beside.start()
+    for _ in range(TOUCHES):
+        clock.advance(1.0)
+        number = seed.randrange(records)
+        record = ci_of(number, serial=seed.randrange(records) if seed.random() < 0.5 else number)
+        began, cpu = time.perf_counter(), time.thread_time()
+        quality.touched("ci", record, f"{number:032x}", "snow")
+        times.append(time.perf_counter() - began)
+        cpus.append(time.thread_time() - cpu)
+    checkpoints.set()
+    beside.join()
+    quality.close()
+    times.sort()
+    cpus.sort()
+    return [
+        row("one changed record current p50 ms", times[len(times) // 2] * 1e3),
+        row("one changed record current p99 ms", times[len(times) * 99 // 100] * 1e3, 3.0),
+        row("... CPU of the caller alone, p99 ms", cpus[len(cpus) * 99 // 100] * 1e3),
+        row("live index filled s", filled_s),
+    ]
+
+
+def _checkpoints(quality: Quality, ended: Event) -> None:
+    while not ended.wait(CHECKPOINT_S):
+        quality.checkpoint()
+
+
+def ci_of(number: int, serial: int) -> dict[str, Any]:
+    """A CI of the estate as it is read live: its serial number may be that of another by now."""
+    return {
+        "ref": ref(number),
+        "name": f"host{number}",
+        "cls": "server",
+        "status": "live",
+        "operational_status": "operational",
+        "environment": "production",
+        "serial": f"SN{serial:09d}",
+        "ip": f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}",
+        "os": "Linux",
+        "last_seen_at": "2025-11-01T00:00:00Z",
+    }
+
+
+def estate(connection: duckdb.DuckDBPyConnection, records: int) -> None:
+    """The views a live index is filled from: servers, two relations each, and the settings of their source."""
+    for table, columns in STORED.items():
+        made = {
+            "ref": f"'snow:{table.removeprefix('stored_')}:CI' || lpad(i::VARCHAR, 9, '0')",
+            "handle": "lpad(printf('%x', i), 32, '0')",
+            "source": "'snow'",
+            "known": "'|cls|status|serial|subject|object|type|last_seen_at|'",
+            "cls": "'server'",
+            "environment": "'production'",
+            "status": "'live'",
+            "type": "'depends_on'",
+            "serial_key": "lpad(i::VARCHAR, 9, '0')",
+            "subject": f"'snow:ci:CI' || lpad((i % {records})::VARCHAR, 9, '0')",
+            "object": f"'snow:ci:CI' || lpad(((i * 7 + 1) % {records})::VARCHAR, 9, '0')",
+        }
+        count = {"stored_ci": records, "stored_relationship": 2 * records}.get(table, 0)
+        chosen = ", ".join(f"{made.get(c.name, f'NULL::{_DUCK[c.type]}')} AS {c.name}" for c in columns)
+        connection.execute(f"CREATE VIEW {table} AS SELECT {chosen} FROM range({count}) AS t(i)")
+    create_settings(connection, Profile.default(), ["snow"])
+    kinds = tuple(("snow", kind, AS_OF, None, records, None, None) for kind in ("ci", "relationship"))
+    create(connection, "source_state", Table(DERIVED["source_state"], kinds))
+
+
 def measure(folder: Path, records: int) -> list[Row]:
     rows = lookups(folder, records)
-    rows.append(row("peak MB of the writing process", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3))
+    rows += evidence(folder, records)
+    rows += touches(folder, records)
+    rows.append(
+        row("peak MB of the process, writing included", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3)
+    )
     return rows
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import time
 from collections.abc import AsyncIterator
 from itertools import count
 from pathlib import Path
@@ -21,7 +22,7 @@ from interlock.quality.profile import Profile
 from interlock.records.filters import Condition
 from interlock.records.refs import Ref
 
-TWIN, WEB = "snow:ci:web01b", "snow:ci:web01"
+TWIN, WEB, DATABASE = "snow:ci:web01b", "snow:ci:web01", "snow:ci:db01"
 SHARED = "duplicate: serial 471108 on 2 records, first snow:ci:web01"
 DAY = 86_400.0
 _NUMBERS = count()  # no two calls are the same
@@ -34,7 +35,7 @@ def night(folder: Path, source: FakeSource) -> None:
     by_kind: dict[str, list[dict[str, Any]]] = {}
     for handle, row in source.rows.items():
         by_kind.setdefault(Ref.parse(row["ref"]).kind, []).append({**row, "handle": handle})
-    for kind in ("ci", "incident"):
+    for kind in by_kind:
         scans.put("snow", kind, by_kind[kind])
     scans.scan(source.clock.now(), publish=lambda con, result: put_in_force(con, result, folder) and None)
 
@@ -46,6 +47,11 @@ def doubled(clock: ManualClock) -> FakeSource:
     source.add(
         "c9", TWIN, name="web01b", cls="server", serial="471108", os="Linux", last_seen_at="2026-09-20T00:00:00Z"
     )
+    seen = "2026-09-20T00:00:00Z"
+    source.add("c8", DATABASE, name="db01", cls="database", serial="AB-80808", status="live", last_seen_at=seen)
+    for number, needing in (("r1", WEB), ("r2", "snow:ci:gone"), ("r3", TWIN), ("r4", "snow:ci:old01")):
+        ends = {"subject": {"ref": needing}, "object": {"ref": DATABASE}}
+        source.add(number, f"snow:relationship:{number}", type="depends_on", **ends)
     return source
 
 
@@ -159,3 +165,65 @@ async def test_what_only_the_clock_raised_is_on_file_once_it_stopped_a_call(benc
     bench.quality.follow()
     assert (await bench.call("incident_update", ref="snow:incident:INC2", changes={"title": "y"})).status == 200
     store.close()
+
+
+async def test_what_depends_on_a_ci_weighs_when_it_is_retired_and_not_when_its_name_changes(bench: Bench) -> None:
+    assert (await bench.call("ci_update", ref=DATABASE, changes={"location": "x"})).status == 200
+    held = await bench.call("ci_update", ref=DATABASE, changes={"status": "retired"})
+    assert held.status == 202
+    (reason,) = [r for r in held.body["receipt"]["reasons"] if r["code"] == "REL-DANGLING"]
+    assert reason["effect"] == "hold"
+    assert reason["evidence"] == "snow:relationship:r2: gone: subject snow:ci:gone"
+    narrow = agent(scopes={**agent().scopes, "relationship": Scope(filter=(Condition("type", "eq", "runs_on"),))})
+    told = await bench.call("ci_update", narrow, ref=DATABASE, changes={"status": "retired", "location": "y"})
+    (reason,) = [r for r in told.body["receipt"]["reasons"] if r["code"] == "REL-DANGLING"]
+    assert "evidence" not in reason
+    assert "snow:ci:gone" not in str(told.body)
+
+
+async def test_a_source_that_is_late_refuses_what_is_written_to_it(bench: Bench) -> None:
+    with_flags(bench, "snow:source:incident", "SRC-LATE", "late: expected_by @1; harvested_at @0")
+    for reply in (
+        await bench.call("incident_update", ref="snow:incident:INC3", changes={"title": "x"}),
+        await bench.call("incident_create", title="x", description="y", impact="low", urgency="low"),
+    ):
+        assert reply.status == 403, reply.body
+        (reason,) = [r for r in reply.body["reasons"] if r["code"] == "SRC-LATE"]
+        assert (reason["effect"], reason["ref"]) == ("refuse", "snow:source:incident")
+        assert reason[
+            "evidence"
+        ] == "late: expected_by @1970-01-01T00:00:01Z; harvested_at @1970-01-01T00:00:00Z".replace("@", "")
+
+
+async def test_priorities_under_a_matrix_in_doubt_are_told_and_stop_nothing(tmp_path: Path) -> None:
+    clock = ManualClock(START)
+    profile = Profile.default().merge({"matrix": {"TKT-PRIO": "hold"}})
+    async with bench_in(tmp_path / "state", clock=clock, profile=profile) as bench:
+        bench.source.change("hINC1", priority="p1")
+        assert (await bench.call("incident_get", ref=INC)).body["quality"]["standing"] == "flagged"
+        assert (await touched(bench)).status == 202
+        with_flags(bench, "snow:source:matrix/low/low", "TKT-MATRIX", "differs: priority p1; matrix p5")
+        quality = (await bench.call("incident_get", ref=INC)).body["quality"]
+        assert ("TKT-PRIO" in {flag["code"] for flag in quality["flags"]}, quality["standing"]) == (True, "caution")
+        assert (await touched(bench)).status == 200
+
+
+async def test_a_call_does_not_wait_for_a_scan_that_is_publishing(bench: Bench) -> None:
+    with sqlite3.connect(bench.folder / "flags.sqlite", isolation_level=None) as db:
+        db.execute("BEGIN IMMEDIATE")
+        began = time.monotonic()
+        assert (await touched(bench)).status == 403
+        assert time.monotonic() - began < 1.0
+        db.execute("ROLLBACK")
+    bench.quality.say_again()
+    store = FlagStore(bench.folder, bench.clock)
+    assert {row.code: row.stops for row in store.of(WEB)} == {"CI-DUP-IN": 1}
+    store.close()
+
+
+def with_flags(bench: Bench, ref: str, code: str, evidence: str) -> None:
+    """As a scan of another process would."""
+    store = FlagStore(bench.folder, bench.clock)
+    store.replace(ref, [(code, evidence)], [code], bench.clock.now())
+    store.close()
+    bench.quality.follow()

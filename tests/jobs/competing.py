@@ -1,4 +1,4 @@
-"""A process that competes for one job: ``python competing.py FOLDER LOG UNTIL LEASE_S``.
+"""A process that competes for one job: ``python competing.py FOLDER LOG START RUNS``, until so many runs are over.
 
 Its clock runs six hundred times as fast as ours, from one start for all: a minute is a tenth of a second.
 """
@@ -31,15 +31,21 @@ class FastClock:
 JOB = Job("harvest:snow", (read_cron("* * * * *"),), (), "snow", 60.0)
 
 
-def compete(folder: Path, log: Path, start: float, seconds: float) -> None:
+COMPETITORS = 3
+
+
+def compete(folder: Path, log: Path, start: float, count: int) -> None:
     jobs = SqliteJobs(folder, FastClock(start), lease_s=30 * SPEED)
+    (log.parent / f"ready-{os.getpid()}").touch()
+    while len(list(log.parent.glob("ready-*"))) < COMPETITORS:
+        time.sleep(0.001)
     jobs.know([JOB])
     random = Random(os.getpid())
     descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    while time.time() < start + seconds:
+    while not (last := jobs.history(limit=1)) or last[0].id < count:
         lease = jobs.claim(JOB, str(os.getpid()))
         if lease is None:
-            time.sleep(0.002)
+            time.sleep(random.uniform(0.001, 0.01))
             continue
         os.write(descriptor, f"begin {lease.run}\n".encode())
         time.sleep(random.uniform(0.005, 0.02))
@@ -49,4 +55,4 @@ def compete(folder: Path, log: Path, start: float, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    compete(Path(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3]), float(sys.argv[4]))
+    compete(Path(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4]))

@@ -55,6 +55,13 @@ def test_the_limit_is_three_quarters() -> None:
     assert Categories(["abcdefg"]).match("abcdexy") is None  # 5 of 7
 
 
+def test_a_long_word_costs_nothing() -> None:
+    words = Categories(["x" * 41, "y" * 40])
+    assert words.match("x" * 40 + "z") is None
+    assert words.match("x" * 41) == Match("x" * 41, 100)
+    assert words.match("y" * 39) == Match("y" * 40, 97)
+
+
 def test_a_source_that_declares_nothing_matches_nothing() -> None:
     assert Categories([]).match("network") is None
 

@@ -7,11 +7,12 @@ record is read to know.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from interlock.gateway import render
+from interlock.gateway.aside import Aside
 from interlock.gateway.context import Context
 from interlock.gateway.reads import Reads
 from interlock.gateway.scopes import admits
@@ -24,8 +25,6 @@ from interlock.records.problems import Problem, Slug, invalid
 from interlock.records.refs import Ref
 from interlock.sources.source import Source
 
-ListFlags = Callable[[Filters, str, int, str | None], Awaitable[Page]]
-
 _ORDER = "stops"
 _MOST = 200  # flags looked at for one answer
 _NEAR = 8  # records read at once
@@ -36,9 +35,9 @@ _OF_SOURCES = "source"  # the kind in refs of what is found on a source as a who
 class Findings:
     """Answers ``flag_list``."""
 
-    def __init__(self, reads: Reads, listed: ListFlags, level: RowLevel, sources: Mapping[str, Source]) -> None:
+    def __init__(self, reads: Reads, aside: Aside, level: RowLevel, sources: Mapping[str, Source]) -> None:
         self._reads = reads
-        self._listed = listed
+        self._aside = aside
         self._level = level
         self._sources = sources
         reads.add({"flag_list": self._list})
@@ -52,7 +51,7 @@ class Findings:
         warnings: dict[str, None] = {}
         looked = 0
         while True:
-            page = await self._listed(filters, _ORDER, arguments.limit - len(found), cursor)
+            page = await self._page(filters, arguments.limit - len(found), cursor)
             found += await self._readable(context, page.flags, warnings)
             cursor, looked = page.cursor, looked + len(page.flags)
             if cursor is None or len(found) >= arguments.limit or looked >= _MOST:
@@ -66,6 +65,9 @@ class Findings:
             "page": paging,
             "warnings": [*warnings, *cut],
         }
+
+    async def _page(self, filters: Filters, limit: int, cursor: str | None) -> Page:
+        return await self._aside.run(lambda store: store.listed(filters, _ORDER, limit, cursor))
 
     async def _filters(self, context: Context) -> Filters:
         """What may be looked at. Raises invalid-argument for a source, not-found for a record outside the scope."""

@@ -18,7 +18,7 @@ from interlock.gateway.reads import Reads
 from interlock.gateway.receipts import plain
 from interlock.gateway.scopes import admits, scope_of
 from interlock.gateway.versions import Images, merged_over
-from interlock.gateway.weighing import Weighed, findings, weigh
+from interlock.gateway.weighing import Weighed, findings, weigh, weigh_path
 from interlock.governance.authority import PolicyEngine, Request
 from interlock.governance.decide import Authority, Inputs, Reason, Verdict, decide
 from interlock.principals.models import Scope
@@ -113,6 +113,7 @@ class Preparer:
             judged = self._quality.source(kind, source.name)
             weighed = weigh(self._quality, context, kind, judged, None, scope, frozenset(changes), None)
         behind, relied = await self._behind(context, source, linked, target, scope, weighed)
+        weighed.add(self._path(context, changes, target, relied))
         reasons += weighed.reasons
         if spec.person is not None:
             reasons.append(Reason("authority", "hold", spec.person, lifts="a person's decision"))
@@ -173,6 +174,22 @@ class Preparer:
         assert context.kind is not None
         self._images.keep(record)
         return self._quality.judge(context.kind, record, context.as_of)
+
+    def _path(
+        self, context: Context, changes: Mapping[str, Any], target: Fetched | None, relied: tuple[Fetched, ...]
+    ) -> Weighed:
+        """What depends on the CIs that the write is about, where the tool asks for it."""
+        assert context.tool.write is not None
+        path = context.tool.write.path
+        if path is None or (path.fields and path.fields.isdisjoint(changes)):
+            return Weighed()
+        cis = [ci.record["ref"] for ci in relied] or ([target.record["ref"]] if target and context.kind == "ci" else [])
+        try:
+            flags = self._quality.depending(cis, path.codes, path.depth, path.most, context.as_of)
+        except Problem:
+            return Weighed()  # the store is told of by the record's own quality
+        context.flags += [flag.code for flag in flags]
+        return weigh_path(self._quality, context, flags)
 
     async def _behind(
         self,

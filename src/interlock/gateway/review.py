@@ -1,28 +1,25 @@
 """The review of flags: what people look at, and what they say of them, as themselves.
 
-An act is in the ledger before it counts. The flag store is used in a thread of its own: people's listings may take
-seconds and wait for a publication, the calls of agents may not.
+An act is in the ledger before it counts.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from interlock.clock import Clock
+from interlock.gateway.aside import Aside
 from interlock.principals.models import Person
 from interlock.quality.flags import FlagStore
 from interlock.quality.flags.export import export
-from interlock.quality.flags.listing import Filters, Page
+from interlock.quality.flags.listing import Filters
 from interlock.quality.flags.showing import shown, shown_event
 from interlock.quality.rowlevel import shipped
 from interlock.records import times
 from interlock.records.problems import Problem, Slug
-
-T = TypeVar("T")
 
 Recorder = Callable[[str, dict[str, Any], tuple[str, ...], dict[str, Any]], Awaitable[None]]
 """Puts a person's act into the ledger: person, detail, refs, and what goes into the vault."""
@@ -39,29 +36,23 @@ class Review:
         self._clock = clock
         self._record = record
         self._checks = shipped().checks
-        self._store: FlagStore | None = None
-        self._one = asyncio.Lock()
+        self._aside = Aside(folder, clock)
 
     def close(self) -> None:
-        if self._store is not None:
-            self._store.close()
+        self._aside.close()
 
     async def listed(
         self, person: Person, filters: Filters, order: str, limit: int, cursor: str | None
     ) -> dict[str, Any]:
         """A page of flags; see ``FlagStore.listed``."""
         _may(person, LOOK)
-        page = await self.page(filters, order, limit, cursor)
+        page = await self._aside.run(lambda store: store.listed(filters, order, limit, cursor))
         return {"data": [shown(row) for row in page.flags], "cursor": page.cursor}
-
-    async def page(self, filters: Filters, order: str, limit: int, cursor: str | None) -> Page:
-        """The same for whoever has seen to it that the asker may have it."""
-        return await self._run(lambda store: store.listed(filters, order, limit, cursor))
 
     async def get(self, person: Person, ref: str, code: str) -> dict[str, Any]:
         """One flag with what lifts it and all that happened to it. Raises not-found."""
         _may(person, LOOK)
-        row, events = await self._run(lambda store: (store.get(ref, code), store.events(ref, code)))
+        row, events = await self._aside.run(lambda store: (store.get(ref, code), store.events(ref, code)))
         return {**shown(row, self._checks), "events": [shown_event(event) for event in events]}
 
     async def act(
@@ -78,13 +69,13 @@ class Review:
         _may(person, ACT)
         at = self._clock.now()
         given = (what, ref, code, person.id, reason, until, assignee, at)
-        await self._run(lambda store: store.act(*given, rehearse=True))
+        await self._aside.run(lambda store: store.act(*given, rehearse=True))
         detail: dict[str, Any] = {"act": what, "flag": code}
         if until is not None:
             detail["until"] = times.to_text(until)
         said = {name: value for name, value in (("reason", reason), ("assignee", assignee)) if value is not None}
         await self._record(person.id, detail, (ref,), {**detail, **said})
-        await self._run(lambda store: store.act(*given))
+        await self._aside.run(lambda store: store.act(*given))
         return await self.get(person, ref, code)
 
     def export(self, person: Person, format: str, filters: Filters) -> Iterator[bytes]:  # noqa: A002
@@ -97,12 +88,6 @@ class Review:
             store.close()
             raise
         return _closing(store, pieces)
-
-    async def _run(self, work: Callable[[FlagStore], T]) -> T:
-        async with self._one:
-            if self._store is None:
-                self._store = FlagStore(self._folder, self._clock)
-            return await asyncio.to_thread(work, self._store)
 
 
 def _closing(store: FlagStore, pieces: Iterator[bytes]) -> Iterator[bytes]:

@@ -14,6 +14,7 @@ from typing import Any
 from interlock import __version__
 from interlock.clock import AsOfClock, Clock, SystemClock
 from interlock.config import Config
+from interlock.gateway.aside import Aside
 from interlock.gateway.budget import Budgets
 from interlock.gateway.changes import Changes
 from interlock.gateway.context import Context
@@ -129,6 +130,8 @@ async def open_runtime(
 
         review = Review(config.state, clock, said)
         stack.callback(review.close)
+        listing = Aside(config.state, clock)  # agents do not wait for people
+        stack.callback(listing.close)
 
         joined = Joined(config.search.patience_s)
         stack.push_async_callback(joined.close)
@@ -136,7 +139,7 @@ async def open_runtime(
         Tickets(reads)
         Changes(reads)
         Ordering(reads)
-        Findings(reads, review.page, quality.level, sources)
+        Findings(reads, listing, quality.level, sources)
         Graph(reads, Sameness(reads, quality.profile, clock), clock)
         preparer = Preparer(reads, quality, policy, images)
         notice = Notice(quality)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from interlock.gateway import render
@@ -61,6 +61,26 @@ def weigh(
         detail = f"demanded checks could not run: {', '.join(sorted(unmet))}"
         lifts = quality.lifts_unmet(unmet)
         found.reasons.append(Reason("quality", effect, detail, UNCHECKED, told, None, lifts))
+    return found
+
+
+def weigh_path(quality: Quality, context: Context, flags: Sequence[Flag]) -> Weighed:
+    """Weigh the flags on what depends on the CIs of a write: one reason a check. Who may not read all CIs and
+    relations is told that they are there, not where."""
+    scopes = (context.agent.scopes.get("ci"), context.agent.scopes.get("relationship"))
+    open_to = all(scope is not None and not scope.filter for scope in scopes)
+    found = Weighed()
+    for code in sorted({flag.code for flag in flags}):
+        same = [flag for flag in flags if flag.code == code]
+        effect = effect_of(quality, context, same[0])
+        hidden = frozenset[str]().union(*(scope.hidden for scope in scopes if scope is not None))
+        evidence = None
+        if open_to and hidden.isdisjoint(same[0].fields):
+            evidence = f"{same[0].ref}: {render.evidence(same[0].evidence)}"
+        detail = f"{code} is raised on {len(same)} of the CIs and relations that depend on it"
+        found.reasons.append(Reason("quality", effect, detail, code, None, evidence, same[0].lifts))
+        if effect != "allow":
+            found.stops += same
     return found
 
 

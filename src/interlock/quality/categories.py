@@ -13,8 +13,8 @@ from typing import NamedTuple
 NEAR = 75
 """Least score, in hundredths, at which a word counts as a variant."""
 
-LONGEST = 100
-"""Characters; a longer word is declared or not, but a variant of nothing."""
+LONGEST = 40
+"""Characters; a longer word is declared or not, but a variant of nothing. Bounds what one strange word costs."""
 
 _BETWEEN = re.compile(r"[\W_]+")
 _DIGITS = re.compile(r"\d+")

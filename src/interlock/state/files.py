@@ -33,9 +33,15 @@ def private_folder(folder: Path) -> Path:
 
 
 def private_file(path: Path) -> Path:
-    """Make the file when it is missing, with 0600. SQLite's side files take the same mode."""
+    """Make the file when it is missing, with 0600. SQLite's side files take the same mode.
+
+    One that is there is not even opened: to close a file lets go of every lock that this process has on it, also
+    of those of its SQLite connections, and the next process to close the database takes the log away under them.
+    """
     try:
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        pass
     except OSError as error:
         raise StateError(f"{path} cannot be opened: {error.strerror}") from error
     return path
@@ -70,6 +76,24 @@ def connect(path: Path, *, readonly: bool = False, synchronous: str = "FULL") ->
     except sqlite3.Error as error:
         raise state_error(error) from error
     return connection
+
+
+LATE_CHECKPOINT = 20_000
+"""Pages (80 MB) of write-ahead log at which a writer checkpoints itself, where ``checkpoint`` is called beside it."""
+
+
+def checkpoint(path: Path) -> None:
+    """Bring a file's write-ahead log into it, beside its writers and without waiting for them. Raises StateError.
+
+    It waits for the disk, so a writer that must be quick leaves it to another thread.
+    """
+    connection = connect(path, synchronous="NORMAL")
+    try:
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+    except sqlite3.Error as error:
+        raise state_error(error) from error
+    finally:
+        connection.close()
 
 
 class WriterLock:

@@ -9,7 +9,8 @@ Why it matters to an agent
 Formula
     `category` is not exactly a declared one, and its Damerau-Levenshtein similarity to the nearest, both
     without case and punctuation, is at least 0.75. Numbers must be equal: `Category 42` is no variant of
-    `Category 43`. What is further away is TKT-CAT-UNKNOWN.
+    `Category 43`; words of more than 40 characters are variants of nothing. What is further away is
+    TKT-CAT-UNKNOWN.
 Evidence
     The category and the declared one it is a variant of.
 What lifts it

@@ -32,7 +32,7 @@ from interlock.quality.flags.transitions import STAGE, STAGE_INTO, step
 from interlock.quality.rowlevel import shipped
 from interlock.records.problems import Problem, Slug
 from interlock.state.errors import state_error
-from interlock.state.files import connect, private_folder
+from interlock.state.files import BUSY_S, LATE_CHECKPOINT, checkpoint, connect, private_folder
 from interlock.state.schema import migrate
 
 if TYPE_CHECKING:
@@ -51,12 +51,18 @@ LISTING_S = 10.0
 class FlagStore:
     """Flags by record, as they are at one moment; what was found, said and stopped.
 
-    Not shared between threads. ``severities`` says how grave each code is (default: the shipped checks).
+    Not shared between threads. ``severities`` says how grave each code is (default: the shipped checks);
+    ``patience_s`` how long a write waits for that of another process.
     Raises StateError when the file cannot be used.
     """
 
     def __init__(
-        self, folder: Path, clock: Clock | None = None, *, severities: Mapping[str, str] | None = None
+        self,
+        folder: Path,
+        clock: Clock | None = None,
+        *,
+        severities: Mapping[str, str] | None = None,
+        patience_s: float = BUSY_S,
     ) -> None:
         self.folder = private_folder(folder)
         self._clock = clock or SystemClock()
@@ -66,10 +72,16 @@ class FlagStore:
         self._db = connect(folder / NAME, synchronous="NORMAL")
         migrate(self._db, STEPS, NAME)
         self._db.execute("PRAGMA temp_store=MEMORY")
+        self._db.execute(f"PRAGMA busy_timeout={int(patience_s * 1000)}")
+        self._db.execute(f"PRAGMA wal_autocheckpoint={LATE_CHECKPOINT}")
         self._db.execute(STAGE.format(temp="TEMP", name="stage"))
 
     def close(self) -> None:
         self._db.close()
+
+    def checkpoint(self) -> None:
+        """Bring the write-ahead log into the file. For a thread of its own: it waits for the disk."""
+        checkpoint(self.folder / NAME)
 
     # Looking
 
@@ -156,25 +168,54 @@ class FlagStore:
         wanted = dict(found)
         if beyond := wanted.keys() - set(codes):
             raise ValueError(f"{sorted(beyond)} were found but not looked for")
-        source, kind = [*ref.split(":", 2), "", ""][:2]
+        verdicts = {code: wanted.get(code) for code in codes}
         with self._transaction() as db:
-            rows = db.execute("SELECT code, evidence, state, thing, handle FROM flag WHERE ref = ?", (ref,)).fetchall()
-            was = {code: evidence for code, evidence, state, *_ in rows if state == "open" and code in codes}
-            kept = rows[0][3:] if rows else (None, None)
-            handle = handle or kept[1] or ref
-            thing = thing or kept[0] or handle
-            staged: list[tuple[Any, ...]] = [
-                (ref, code, kind, source, thing, handle, evidence, self.severity(code), 0)
-                for code, evidence in wanted.items()
-                if was.get(code) != evidence
-            ]
-            staged += [(ref, code, *[None] * 6, 1) for code in was if code not in wanted]
-            if staged:
-                db.executemany(STAGE_INTO.format(name="temp.stage"), staged)
-                step(db, "temp.stage", at, by, None)
-                db.execute("DELETE FROM temp.stage")
-                db.execute("INSERT INTO change (ref) VALUES (?)", (ref,))
-            db.execute("INSERT OR REPLACE INTO live VALUES (?, ?, ?)", (ref, f"|{'|'.join(sorted(codes))}|", at))
+            return self._replace(db, ref, verdicts, at, by, thing, handle)
+
+    def replace_all(
+        self,
+        verdicts: Mapping[str, Mapping[str, str | None]],
+        at: float,
+        by: str = "gate",
+        *,
+        handles: Mapping[str, str] | None = None,
+    ) -> list[str]:
+        """``replace`` for several records at once: by ref and code the evidence, None where nothing was found.
+
+        Returns the records of which anything is different now.
+        """
+        known = handles or {}
+        with self._transaction() as db:
+            return [ref for ref, told in verdicts.items() if self._replace(db, ref, told, at, by, None, known.get(ref))]
+
+    def _replace(
+        self,
+        db: sqlite3.Connection,
+        ref: str,
+        verdicts: Mapping[str, str | None],
+        at: float,
+        by: str,
+        thing: str | None,
+        handle: str | None,
+    ) -> bool:
+        source, kind = [*ref.split(":", 2), "", ""][:2]
+        rows = db.execute("SELECT code, evidence, state, thing, handle FROM flag WHERE ref = ?", (ref,)).fetchall()
+        was = {code: evidence for code, evidence, state, *_ in rows if state == "open" and code in verdicts}
+        kept = rows[0][3:] if rows else (None, None)
+        handle = handle or kept[1] or ref
+        thing = thing or kept[0] or handle
+        staged: list[tuple[Any, ...]] = [
+            (ref, code, kind, source, thing, handle, evidence, self.severity(code), 0)
+            for code, evidence in verdicts.items()
+            if evidence is not None and was.get(code) != evidence
+        ]
+        staged += [(ref, code, *[None] * 6, 1) for code in was if verdicts[code] is None]
+        if staged:
+            db.executemany(STAGE_INTO.format(name="temp.stage"), staged)
+            step(db, "temp.stage", at, by, None)
+            db.execute("DELETE FROM temp.stage")
+            db.execute("INSERT INTO change (ref) VALUES (?)", (ref,))
+        db.execute("INSERT OR REPLACE INTO live VALUES (?, ?, ?)", (ref, f"|{'|'.join(sorted(verdicts))}|", at))
         return bool(staged)
 
     def stopped(self, call_id: str, effect: str, pairs: Collection[tuple[str, str]], at: float) -> None:

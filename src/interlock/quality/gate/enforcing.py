@@ -13,10 +13,14 @@ import ibis
 
 from interlock.quality.flags import FlagStore, Published
 from interlock.quality.gate.filling import fill
+from interlock.quality.gate.following import follow_up
+from interlock.quality.gate.live import SUFFIX
+from interlock.quality.gate.numbered import current
 from interlock.quality.gate.publish import publish
 from interlock.quality.gate.quality import LIVE, MASKS
 from interlock.quality.harvest.snapshots import Snapshots
 from interlock.quality.matching import KEYS
+from interlock.quality.preparers import same_as
 from interlock.quality.relations import Relations
 from interlock.quality.scan.engine import parquet, text
 
@@ -26,8 +30,11 @@ if TYPE_CHECKING:
 THINGS = "things.parquet"
 
 _STALE = (
-    "CREATE OR REPLACE TEMP VIEW gate_stale AS SELECT ref, greatest(seen_at, attested_at) + max_age + 1 AS stale_at"
-    " FROM rows_ci WHERE max_age IS NOT NULL AND contains(known, '|cls|') AND contains(known, '|last_seen_at|')"
+    "CREATE OR REPLACE TEMP VIEW gate_stale AS"
+    " SELECT c.ref, greatest(c.last_seen_at, c.attested_at) + s.max_age + 1 AS stale_at FROM stored_ci c"
+    " JOIN ci_setting s ON s.source = c.source AND s.cls = coalesce(c.cls, '')"
+    " AND s.environment = coalesce(c.environment, '') WHERE s.max_age IS NOT NULL"
+    " AND contains(c.known, '|cls|') AND contains(c.known, '|last_seen_at|')"
 )
 """From when CI-STALE is raised on a CI; a test holds it to the check."""
 
@@ -53,7 +60,7 @@ _WRITE = (
 def put_in_force(connection: Any, result: ScanResult, state: Path) -> Published:
     """Publish a scan's findings, write the mask and fill the live index.
 
-    ``connection``: what the scan read, as ``stored_<kind>``, ``rows_ci``, settings and derived tables. Raises
+    ``connection``: what the scan read, as ``stored_<kind>``, settings and derived tables. Raises
     StateError when a file of the state folder cannot be written.
     """
     harvested = harvested_at(result, state)
@@ -69,21 +76,24 @@ def put_in_force(connection: Any, result: ScanResult, state: Path) -> Published:
         store.close()
         things.unlink(missing_ok=True)
     connection.execute(_STANDING.format(found=parquet([stands])))
-    stale = bool(connection.execute("SELECT 1 FROM duckdb_views() WHERE view_name = 'rows_ci'").fetchall())
-    if stale:
-        connection.execute(_STALE)
+    connection.execute(_STALE)
     publish(
         connection,
         state / MASKS,
         flags="gate_flag",
-        stale="gate_stale" if stale else None,
+        stale="gate_stale",
         as_of=result.as_of,
         scan=result.id,
         seq=published.seq,
         ran=result.codes,
         harvested=harvested,
     )
-    fill(connection, state / LIVE, harvested)
+    if result.mode == "delta" and current(state / LIVE, SUFFIX) is not None:
+        follow_up(connection, state / LIVE, harvested)
+    else:
+        if result.mode == "delta":
+            same_as.prepare(connection)  # of all CIs: the scan made it of those near a change
+        fill(connection, state / LIVE, harvested)
     return published
 
 

@@ -8,7 +8,7 @@ record is judged the same way by both. Nothing here imports a data engine.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +20,7 @@ from interlock.quality.rowlevel import KeyedSet, RowLevel, shipped
 from interlock.quality.stored import TABLES, Stored
 from interlock.quality.tables import used_by
 from interlock.state.errors import state_error
-from interlock.state.files import connect
+from interlock.state.files import BUSY_S, LATE_CHECKPOINT, checkpoint, connect
 
 SUFFIX: Final = ".sqlite"
 MOST: Final = 1_000
@@ -28,6 +28,12 @@ MOST: Final = 1_000
 
 TOUCHED: Final = "CREATE TABLE touched (kind TEXT, ref TEXT, at REAL, PRIMARY KEY (kind, ref)) WITHOUT ROWID"
 FILLED: Final = "CREATE TABLE filled (source TEXT PRIMARY KEY, at REAL NOT NULL) WITHOUT ROWID"
+
+_NEEDED_BY: Final = """\
+SELECT r.ref, coalesce(c.ref, r.subject) FROM stored_relationship r
+LEFT JOIN stored_ci c ON c.handle_ref = r.subject
+WHERE r.object IN (:ref, (SELECT handle_ref FROM stored_ci WHERE ref = :ref))
+AND coalesce(r.type, r.native_type) IN (SELECT type FROM dependency_type) LIMIT :most"""
 
 Row = dict[str, Any]
 Verdicts = dict[str, dict[str, str | None]]
@@ -46,17 +52,26 @@ def columns_of(level: RowLevel) -> dict[str, frozenset[str]]:
     """The tables of a live index and their columns: those that some keyed check uses."""
     used = used_by(*(check.tables for check in level.sets.values() if check.sql is not None))
     own = {"ref", "handle", "source"}
-    return {table: names | own if table.startswith("stored_") else names for table, names in used.items()}
+    found = {table: names | own if table.startswith("stored_") else names for table, names in used.items()}
+    return found | {"dependency_type": frozenset({"type"})}
+
+
+def stamp(level: RowLevel) -> int:
+    """What an index that was filled for these checks carries as its ``user_version``."""
+    return int(level.hash[:7], 16)
 
 
 class Live:
     """The index in one folder; writes are short transactions. One thread at a time; raises StateError, Problem."""
 
-    def __init__(self, folder: Path, level: RowLevel | None = None) -> None:
+    def __init__(self, folder: Path, level: RowLevel | None = None, *, patience_s: float = BUSY_S) -> None:
         self._folder = folder
+        self._patience_s = patience_s
         self._level = level or shipped()
         self._columns = columns_of(self._level)
-        self._checks = [check for check in self._level.sets.values() if check.sql is not None]
+        self._checks = [
+            check for check in self._level.sets.values() if check.sql is not None and "source" not in check.kinds
+        ]
         self._name: str | None = None
         self._db: sqlite3.Connection | None = None
 
@@ -65,11 +80,21 @@ class Live:
             self._db.close()
             self._db = self._name = None
 
+    def checkpoint(self) -> None:
+        """Bring the write-ahead log into the file. For a thread of its own: it waits for the disk."""
+        if self._name is not None:
+            checkpoint(self._folder / self._name)
+
     def follow(self) -> bool:
         """Take over a newly filled index, with what was touched since it was filled; whether there is one."""
         name = current(self._folder, SUFFIX)
         if name is not None and name != self._name:
             db = connect(self._folder / name, synchronous="NORMAL")
+            if db.execute("PRAGMA user_version").fetchone()[0] != stamp(self._level):
+                db.close()  # filled for other checks: the next scan fills one for these
+                return self._db is not None
+            db.execute(f"PRAGMA busy_timeout={int(self._patience_s * 1000)}")
+            db.execute(f"PRAGMA wal_autocheckpoint={LATE_CHECKPOINT}")
             if self._db is not None:
                 self._carry(self._db, db)
                 self._db.close()
@@ -86,29 +111,57 @@ class Live:
             return Touched()
         with self._transaction() as db:
             change = _Change(db, self._columns)
-            images = [old] if (old := change.row(kind, ref)) is not None else []
-            before = {check.code: change.affected(check, kind, images) for check in self._checks}
+            old = change.row(kind, ref)
+            before = {check.code: change.affected(check, kind, old) for check in self._checks}
             if row is not None:
                 names = (column.name for column in TABLES[kind])
-                image = dict(zip(names, row, strict=True))
-                change.put(kind, image)
-                images.append(change.row(kind, ref) or image)
+                change.put(kind, dict(zip(names, row, strict=True)))
             elif old is not None:
                 change.remove(kind, ref)
             db.execute("INSERT OR REPLACE INTO touched VALUES (?, ?, ?)", (kind, ref, now))
+            new = change.row(kind, ref)
             touched = Touched()
+            same = new == old  # then no other record's verdict can be another
             for check in self._checks:
-                after = change.affected(check, kind, images[-1:])
-                if before[check.code] is None or after is None:
+                own = {ref} if kind in check.kinds else set[str]()
+                was = own if same else before[check.code]
+                will = own if same else change.affected(check, kind, new)
+                if was is None or will is None:
                     touched.left.add(check.code)
                     continue
-                for other in sorted(before[check.code] | after):  # type: ignore[operator]
+                for other in sorted(was | will):
                     verdict = change.verdict(check, other, int(now))
                     if verdict is _LEFT:
                         touched.left.add(check.code)
                     else:
                         touched.verdicts.setdefault(other, {})[check.code] = verdict
         return touched
+
+    def dependents(self, refs: Collection[str], depth: int, most: int) -> list[str]:
+        """Refs of the CIs that need these, and of the relations that say so, as far as ``depth`` relations away.
+
+        At most ``most``, the nearest first; empty while there is no index. Raises StateError.
+        """
+        if not self.follow():
+            return []
+        assert self._db is not None
+        found: dict[str, None] = {}
+        level, seen = sorted(refs), set(refs)
+        try:
+            for _ in range(depth):
+                rows = [row for ref in level for row in self._db.execute(_NEEDED_BY, {"ref": ref, "most": most})]
+                level = []
+                for relation, other in rows:
+                    found[relation] = None
+                    if other is not None and other not in seen:
+                        seen.add(other)
+                        found[other] = None
+                        level.append(other)
+                if len(found) >= most or not level:
+                    break
+        except sqlite3.Error as error:
+            raise state_error(error) from error
+        return list(found)[:most]
 
     def _carry(self, old: sqlite3.Connection, new: sqlite3.Connection) -> None:
         """Rows that were touched after the new index's data was read from their source."""
@@ -153,8 +206,14 @@ class _Change:
         self._db = db
         self._columns = columns
         self._found: dict[tuple[str, str], dict[str, list[str]] | None] = {}
+        self._rows: dict[tuple[str, str], Row | None] = {}
 
     def row(self, kind: str, ref: str) -> Row | None:
+        if (kind, ref) not in self._rows:
+            self._rows[kind, ref] = self._read(kind, ref)
+        return self._rows[kind, ref]
+
+    def _read(self, kind: str, ref: str) -> Row | None:
         cursor = self._db.execute(f'SELECT * FROM "stored_{kind}" WHERE ref = ?', (ref,))  # noqa: S608 - a kind of ours
         found = cursor.fetchone()
         return None if found is None else dict(zip([column[0] for column in cursor.description], found, strict=True))
@@ -168,31 +227,34 @@ class _Change:
         self._db.execute(f'INSERT INTO "{table}" ({into}) VALUES ({marks})', [row.get(name) for name in names])  # noqa: S608
 
     def remove(self, kind: str, ref: str) -> None:
+        self._rows.pop((kind, ref), None)
         self._db.execute(f'DELETE FROM "stored_{kind}" WHERE ref = ?', (ref,))  # noqa: S608
 
-    def affected(self, check: KeyedSet, kind: str, images: Iterable[Row]) -> set[str] | None:
-        """The records a check may say something else of; None when they are too many."""
+    def affected(self, check: KeyedSet, kind: str, image: Row | None) -> set[str] | None:
+        """The records of which a check says something that hangs on a row; None when they are too many."""
         found: set[str] = set()
-        for image in images:
-            if kind == check.kind:
-                found.add(image["ref"])
-            for key in self._keys(check, kind, image):
-                under = [key]
-                if check.members is not None:
-                    statement = f"SELECT ref FROM ({check.members}) LIMIT {MOST + 1}"  # noqa: S608 - a check's own text
-                    under = [ref for (ref,) in self._db.execute(statement, {"key": key})]
-                found.update(under)
-                if len(found) > MOST:
-                    return None
+        if image is None:
+            return found
+        if kind in check.kinds:
+            found.add(image["ref"])
+        for key in self._keys(check, kind, image):
+            under = [key]
+            if check.members is not None:
+                statement = f"SELECT ref FROM ({check.members}) LIMIT {MOST + 1}"  # noqa: S608 - a check's own text
+                under = [ref for (ref,) in self._db.execute(statement, {"key": key})]
+            found.update(under)
+            if len(found) > MOST:
+                return None
         return found
 
     def verdict(self, check: KeyedSet, ref: str, now: int) -> str | None:
         """What the check says of one record."""
-        row = self.row(check.kind, ref)
+        kind = ref.split(":", 2)[1]
+        row = self.row(kind, ref) if kind in check.kinds else None
         if row is None:
             return None
         parts: list[str] = []
-        for key in sorted(self._keys(check, check.kind, row)) if check.members is not None else [ref]:
+        for key in sorted(self._keys(check, kind, row)) if check.members is not None else [ref]:
             found = self._under(check, key, now)
             if found is None:
                 return _LEFT

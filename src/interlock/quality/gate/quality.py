@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,11 +27,15 @@ from interlock.state.errors import StateError
 
 log = logging.getLogger("interlock.quality")
 
+CHECKPOINT_S = 5.0
+"""How often write-ahead logs are brought into their files, beside the calls."""
 MASKS = "masks"
 LIVE = "live"
 _MATRIX = "TKT-MATRIX"
 _UNDER_MATRIX = "TKT-PRIO"  # flags of a pair whose matrix is in doubt stop nothing
-_AGAIN_S = 1.0  # how often a damaged store is tried again
+_PATIENCE_S = 0.02  # a call does not wait for a scan that is publishing; what it had to say is said later
+_LATE = 10_000  # records and stops that wait to be said
+_AGAIN_S = 1.0  # how often a store that is damaged or busy is tried again
 _NOTHING = Judged((), frozenset(), "trusted")
 
 
@@ -49,12 +53,13 @@ class Quality:
         self._folder = folder
         self._store: FlagStore | None = None
         self._gate: Gate[FlagRow] | None = None
-        self._live = Live(folder / LIVE, judge.level)
+        self._live = Live(folder / LIVE, judge.level, patience_s=_PATIENCE_S)
         self._keyed = frozenset(judge.level.sets)
         self._row_codes = {
             kind: frozenset(check.code for check in statement.checks) for kind, statement in judge.level.kinds.items()
         }
         self._told: str | None = None
+        self._late: dict[tuple[str, str], Callable[[], None]] = {}
         self._again_at = 0.0
         self._open()
 
@@ -128,6 +133,22 @@ class Quality:
         flags = tuple(self._flag(row) for row in rows if self._counts(row))
         return Judged(flags, frozenset(), self._judge.standing(kind, flags, frozenset())) if flags else _NOTHING
 
+    def depending(
+        self, refs: Collection[str], codes: Collection[str], depth: int, most: int, now: float
+    ) -> tuple[Flag, ...]:
+        """Flags of these checks on what needs some CIs, as harvested: CIs and relations, see ``Live.dependents``.
+
+        Raises StateError, Problem when they cannot be looked up.
+        """
+        self._ready()
+        assert self._gate is not None
+        wanted, found = frozenset(codes), []
+        for ref in self._live.dependents(refs, depth, most):
+            raised = self._gate.raised(ref, now)
+            if raised is None or not wanted.isdisjoint(raised):
+                found += [self._flag(row) for row in self._gate.flags(ref) if row.code in wanted and self._counts(row)]
+        return tuple(found)
+
     def _rows(self, ref: str) -> Collection[FlagRow]:
         self._ready()
         assert self._gate is not None
@@ -158,7 +179,7 @@ class Quality:
 
     def _unread(self, kind: str, live: Judged, problem: Problem) -> Judged:
         self._say(problem)
-        codes = frozenset(code for code in self._keyed if self.level.checks[code].kind == kind)
+        codes = frozenset(code for code, check in self.level.sets.items() if kind in check.kinds)
         return Judged(live.flags, live.unknown | codes, "unchecked", "the stored flags cannot be read")
 
     def _flag(self, row: FlagRow) -> Flag:
@@ -167,11 +188,33 @@ class Quality:
     # Keeping up
 
     async def run(self) -> None:
-        """Follow new masks and what other processes change in the store, for ever."""
+        """Follow new masks and what other processes change in the store, and keep its log short, for ever."""
         while self._gate is None:
             await asyncio.sleep(FOLLOW_S)
             self._open()
-        await self._gate.run()
+        await asyncio.gather(self._gate.run(), self._checkpoints(), self._sayings())
+
+    async def _sayings(self) -> None:
+        while True:
+            await asyncio.sleep(_AGAIN_S)
+            try:
+                self.say_again()
+            except Problem as problem:
+                log.warning("the flag store was not written: %s", problem.detail)
+
+    async def _checkpoints(self) -> None:
+        while True:
+            await asyncio.sleep(CHECKPOINT_S)
+            try:
+                await asyncio.to_thread(self.checkpoint)
+            except Problem as problem:
+                log.warning("the flag store's log was not shortened: %s", problem.detail)
+
+    def checkpoint(self) -> None:
+        """Bring write-ahead logs into their files. For a thread of its own: it waits for the disk."""
+        if self._store is not None:
+            self._store.checkpoint()
+        self._live.checkpoint()
 
     def follow(self) -> None:
         """Take over new masks and what other processes changed, now. Raises StateError, Problem."""
@@ -181,28 +224,50 @@ class Quality:
 
     def touched(self, kind: str, record: Mapping[str, Any], handle: str, source: str) -> None:
         """A record was just read live (after a write, for a probe or a webhook): its flags, and those of records
-        whose verdict hangs on it, are current when this returns. Milliseconds. Raises StateError, Problem."""
+        whose verdict hangs on it, are current when this returns, or once a scan ended publishing. Milliseconds.
+        Raises StateError, Problem."""
         row = stored(kind, record, handle, source, self._clock.now())
-        self._touch(kind, str(row[0]), row, {flag.code: flag.evidence for flag in self._alone(kind, record)})
+        alone = {flag.code: flag.evidence for flag in self._alone(kind, record)}
+        self._say_or_wait((kind, str(row[0])), lambda: self._touch(kind, str(row[0]), row, alone))
 
     def gone(self, kind: str, ref: str) -> None:
         """A record is not there any more: its flags are resolved, those of others are current."""
-        self._touch(kind, ref, None, {})
+        self._say_or_wait((kind, ref), lambda: self._touch(kind, ref, None, {}))
 
     def stopped(self, call_id: str, effect: str, flags: Collection[Flag]) -> None:
         """A call was held or refused because of these flags: each counts it. Raises StateError, Problem."""
-        self._ready().stopped(call_id, effect, [(flag.ref, flag.code) for flag in flags], self._clock.now())
+        pairs, at = [(flag.ref, flag.code) for flag in flags], self._clock.now()
+        self._say_or_wait(("stop", call_id), lambda: self._ready().stopped(call_id, effect, pairs, at))
+
+    def _say_or_wait(self, what: tuple[str, str], say: Callable[[], None]) -> None:
+        """Write to the store, or later when another process is writing: a publication takes seconds.
+
+        What is said of a record replaces what waits to be said of it.
+        """
+        self._late.pop(what, None)
+        try:
+            say()
+        except StateError as error:
+            if not error.retryable or len(self._late) >= _LATE:
+                raise
+            self._late[what] = say
+
+    def say_again(self) -> None:
+        """Write what had to wait. Raises StateError, Problem; what still has to wait does."""
+        for what, say in list(self._late.items()):
+            self._say_or_wait(what, say)
+            if what in self._late:
+                return
 
     def _touch(self, kind: str, ref: str, row: Stored | None, alone: dict[str, str]) -> None:
         store, now = self._ready(), self._clock.now()
         verdicts = self._live.touch(kind, ref, row, now).verdicts
         own = self._row_codes.get(kind, frozenset())
         verdicts.setdefault(ref, {}).update({code: alone.get(code) for code in own})
-        for other, told in verdicts.items():
-            found = [(code, evidence) for code, evidence in told.items() if evidence is not None]
-            handle = f"{row[2]}:{kind}:~{row[1]}" if row is not None and other == ref else None
-            if told and store.replace(other, found, told.keys(), now, handle=handle) and self._gate is not None:
-                self._gate.moved([other])
+        handles = {ref: f"{row[2]}:{kind}:~{row[1]}"} if row is not None else None
+        moved = store.replace_all({other: told for other, told in verdicts.items() if told}, now, handles=handles)
+        if self._gate is not None:
+            self._gate.moved(moved)
 
     def _alone(self, kind: str, record: Mapping[str, Any]) -> tuple[Flag, ...]:
         return self._judge.judge(kind, record, self._clock.now()).flags
@@ -217,7 +282,7 @@ class Quality:
     def _open(self) -> None:
         """Open the store, unless it is damaged; then it is tried again when it is needed."""
         try:
-            self._store = FlagStore(self._folder, self._clock)
+            self._store = FlagStore(self._folder, self._clock, patience_s=_PATIENCE_S)
         except Problem as problem:
             self._say(problem)
             self._again_at = self._clock.now() + _AGAIN_S

@@ -28,7 +28,7 @@ from interlock.tools.arguments import (
     Write,
     fields_schema,
 )
-from interlock.tools.catalogue.tool import Tool, WriteSpec
+from interlock.tools.catalogue.tool import UNSURE_PATHS, Path, Tool, WriteSpec
 from interlock.tools.filterschema import filter_schema, sort_schema
 
 Level = Literal["high", "medium", "low"]
@@ -187,6 +187,7 @@ CHANGES: tuple[Tool, ...] = (
                 "backout_plan",
                 "test_plan",
             ),
+            path=Path(UNSURE_PATHS),
         ),
     ),
     Tool(
@@ -209,7 +210,12 @@ CHANGES: tuple[Tool, ...] = (
         ChangeTransition,
         Change,
         WriteSpec(
-            "update", ("to", "close_code", "close_notes"), fields={"to": "state"}, from_states=_OPEN, asks_next=True
+            "update",
+            ("to", "close_code", "close_notes"),
+            fields={"to": "state"},
+            from_states=_OPEN,
+            asks_next=True,
+            path=Path(UNSURE_PATHS),
         ),
     ),
     Tool(

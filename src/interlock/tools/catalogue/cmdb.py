@@ -10,7 +10,7 @@ from interlock.records.ci import Ci, Relationship
 from interlock.tools import arguments as a
 from interlock.tools.answers import CiAnswer, CiRow, ImpactOut, RelatedOut
 from interlock.tools.arguments import KEPT, Body, Changes, CiRef, GroupRef, PersonRef, SourceName, Version, Word, Write
-from interlock.tools.catalogue.tool import Tool, WriteSpec
+from interlock.tools.catalogue.tool import UNSURE_PATHS, Path, Tool, WriteSpec
 
 Class = Literal[
     "server",
@@ -187,7 +187,7 @@ CMDB: tuple[Tool, ...] = (
         "ci",
         CiUpdate,
         Ci,
-        WriteSpec("update", ("changes",)),
+        WriteSpec("update", ("changes",), path=Path(UNSURE_PATHS, frozenset({"status", "operational_status"}))),
     ),
     Tool(
         "ci_relate",

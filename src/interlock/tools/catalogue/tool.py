@@ -12,6 +12,22 @@ ToolEffect = Literal["read", "write", "destructive"]
 
 
 @dataclass(frozen=True, slots=True)
+class Path:
+    """What of the CIs that need the one a write is about weighs on it: flags of these checks, on CIs and relations
+    at most ``depth`` relations away and ``most`` in all. ``fields``: only when one of these is written (empty:
+    always)."""
+
+    codes: tuple[str, ...]
+    fields: frozenset[str] = frozenset()
+    depth: int = 2
+    most: int = 50
+
+
+UNSURE_PATHS = ("REL-CYCLE", "REL-DANGLING")
+"""Checks that say a list of what depends on a CI is not to be relied on."""
+
+
+@dataclass(frozen=True, slots=True)
 class WriteSpec:
     """How a write tool becomes changes of a record.
 
@@ -21,7 +37,7 @@ class WriteSpec:
     goes to, where the tool names none. ``links`` gives the field that joins two kinds, by kind, other kind and
     relation. ``asks_next``: the source is asked which states it allows before one is written. ``orders``: what
     is written is no record but an order from the catalogue. ``person``: why a person must decide, whatever
-    the agent's stage.
+    the agent's stage. ``path``: which flags of what depends on the CI weigh, too.
     """
 
     op: Literal["create", "update", "note"]
@@ -35,6 +51,7 @@ class WriteSpec:
     asks_next: bool = False
     orders: bool = False
     person: str | None = None
+    path: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
