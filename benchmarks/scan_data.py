@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from interlock.quality.harvest.snapshots import Manifest, Snapshot
+from interlock.quality.matching import WORDED
 from interlock.quality.profile import Profile
 from interlock.quality.scan.engine import SQL_TYPES
 from interlock.quality.stored import TABLES
@@ -20,7 +21,7 @@ from interlock.records.kinds import FIELDS
 
 AS_OF = 1_763_000_000
 PART = 1_000_000  # rows of a file
-MADE = 6  # raise when the rows change: what was kept on the disk is made anew
+MADE = 7  # raise when the rows change: what was kept on the disk is made anew
 CLASSES = ("server", "virtual_machine", "computer", "network_device", "database", "application", "service", "storage")
 CATEGORIES = {
     "network": ("network_device", "server"),
@@ -84,6 +85,9 @@ def _rows(source: str, kind: str, start: int, end: int, cis: int, rows: int, gen
         drift = "CASE WHEN hash(i, 'drift') % 100 = 0 THEN 1 ELSE 0 END"
         there = f"hash(i, 'gone') % 2000 <> 0 OR i >= {rows}"
     known = "|" + "|".join(FIELDS[kind]) + "|"
+    # what the words mean, as stored rows say it
+    for name in WORDED if kind == "ci" else ():
+        told[f"{name}_meant"] = f"lower({told.get(f'{name}_name', told.get(name, 'NULL'))})"
     fixed = {"source": f"'{source}'", "known": f"'{known}'", "observed_at": str(AS_OF - 3600), "handle": "md5(ref)"}
     chosen = ", ".join(
         f"({(fixed | told).get(column.name, 'NULL')})::{SQL_TYPES[column.type]} AS {column.name}"
@@ -127,8 +131,8 @@ def _ci(source: str, cis: int) -> dict[str, str]:
         "name": f"'host' || ({entity})",
         "cls": cls,
         "native_class": f"'cmdb_ci_' || ({cls})",
-        "status": "CASE WHEN hash(i, 'status') % 100 < 90 THEN 'live' ELSE 'retired' END",
-        "operational_status": "CASE WHEN hash(i, 'status') % 100 < 91 THEN 'operational' ELSE 'retired' END",
+        "status": f"CASE WHEN hash({entity}, 'status') % 100 < 90 THEN 'live' ELSE 'retired' END",
+        "operational_status": f"CASE WHEN hash({entity}, 'status') % 100 < 91 THEN 'operational' ELSE 'retired' END",
         "environment": f"['test', 'development', 'production', 'production'][1 + (hash({entity}, 'env') % 4)::BIGINT]",
         "serial": serial,
         "serial_key": key,
@@ -136,7 +140,7 @@ def _ci(source: str, cis: int) -> dict[str, str]:
         "fqdn_key": fqdn,
         "mac": mac,
         "mac_key": mac,
-        "ip": "'10.' || (i // 65536 % 256) || '.' || (i // 256 % 256) || '.' || (i % 256)",
+        "ip": f"concat_ws('.', '10', ({entity}) // 65536 % 256, ({entity}) // 256 % 256, ({entity}) % 256)",
         "os": f"CASE WHEN hash(i, v, 'noos') % 100 >= 4 THEN [{systems}][1 + {system}::BIGINT] END",
         "vendor": f"'Vendor ' || (hash({entity}, 'vendor') % 20)",
         "model": f"'Model ' || (hash({entity}, 'vendor') % 20) || '-' || (hash({entity}, 'model') % 30)",

@@ -70,6 +70,7 @@ def queries(plan: dict[str, Any]) -> dict[str, str]:
             SELECT ref, 'duplicate: ' || string_agg(field || ' ' || key || ' on ' || n || ' records, first ' || first,
                 '; ' ORDER BY field || ' ' || key) AS evidence
             FROM key JOIN twice USING (source, field, key) GROUP BY ref""",
+        "CI-CONFLICT": _conflict(keys, junk),
         "REL-DANGLING": """
             WITH gone AS (
                 SELECT ref, 'subject' AS side, subject AS ci FROM relationship
@@ -100,6 +101,48 @@ def queries(plan: dict[str, Any]) -> dict[str, str]:
             SELECT ref, 'impossible: category ' || category || '; cls ' || cls || '; ci ' || ci AS evidence
             FROM about WHERE {plan["impossible"]}""",
     }
+
+
+def _conflict(keys: str, junk: str) -> str:
+    """Pairs of two sources by the strongest key they share, unless a stronger one tells them apart."""
+    rank = "CASE field WHEN 'serial' THEN 0 WHEN 'cloud_id' THEN 1 WHEN 'asset_tag' THEN 2 WHEN 'mac' THEN 3 ELSE 4 END"
+    words = ("ip", "os", "os_version", "vendor", "model", "location", "owner", "support_group")
+    compared = {name: (f"{name}_key", name) for name in KEYS}
+    compared |= {name: (name, name) for name in ("status", "operational_status", "environment", "criticality")}
+    compared |= {name: (f"{name}_meant", name) for name in words}
+    compared |= {name: (f"{name}_meant", f"coalesce({name}_name, {{0}}.{name})") for name in ("owner", "support_group")}
+
+    def shown(side: str, name: str) -> str:
+        told = compared[name][1]
+        return (
+            told.replace("{0}", side).replace("coalesce(", f"coalesce({side}.") if "{0}" in told else f"{side}.{told}"
+        )
+
+    def real(name: str) -> str:
+        # only junk serial numbers are left in keys; of other words there is none in this CMDB
+        return f" AND a.{name}_key NOT IN ({junk}) AND b.{name}_key NOT IN ({junk})" if name == "serial" else ""
+
+    facts = ", ".join(
+        f"CASE WHEN a.{meant} <> b.{meant}{real(name)} THEN '{name} ' || {shown('a', name)}"
+        f" || ', ' || {shown('b', name)}"
+        f" || ' in ' || b.ref END"
+        for name, (meant, _) in compared.items()
+    )
+    return f"""
+        WITH key AS (SELECT *, {rank} AS rank FROM ({keys})),
+            few AS (SELECT rank, key FROM key GROUP BY ALL HAVING count(*) <= 20 AND min(source) <> max(source)),
+            one AS (SELECT * FROM key SEMI JOIN few USING (rank, key)),
+            pair AS (SELECT x.ref AS left_ref, y.ref AS right_ref, min(x.rank) AS rank FROM one x JOIN one y
+                ON x.rank = y.rank AND x.key = y.key AND x.source < y.source GROUP BY ALL),
+            apart AS (SELECT left_ref, right_ref FROM pair p JOIN key x ON x.ref = p.left_ref JOIN key y
+                ON y.ref = p.right_ref WHERE x.rank = y.rank AND x.rank < p.rank AND x.key <> y.key),
+            sure AS (SELECT left_ref, right_ref FROM pair ANTI JOIN apart USING (left_ref, right_ref)),
+            ways AS (SELECT left_ref AS own, right_ref AS other FROM sure
+                UNION ALL SELECT right_ref, left_ref FROM sure),
+            said AS (SELECT a.ref, unnest([{facts}]) AS fact
+                FROM ways JOIN ci a ON a.ref = own JOIN ci b ON b.ref = other)
+        SELECT ref, 'differs: ' || string_agg(fact, '; ' ORDER BY fact) AS evidence
+        FROM said WHERE fact IS NOT NULL GROUP BY ref"""
 
 
 def main(plan: dict[str, Any]) -> None:

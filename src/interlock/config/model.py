@@ -230,7 +230,10 @@ class Listen(Section):
 
 
 class Quality(Section):
+    """``checks``: a folder of checks of one's own, which scans run after the shipped ones."""
+
     profile: FilePath | None = None
+    checks: FilePath | None = None
 
 
 class SearchConfig(Section):

@@ -12,6 +12,7 @@ from interlock.quality import build, setsql
 from interlock.quality.columns import NOW
 from interlock.quality.kit import RowCheck, SetCheck
 from interlock.quality.relations import Relations
+from interlock.quality.rowlevel import shipped
 
 _NOW = 8_888_777_766_665_554  # stands for the time
 
@@ -26,10 +27,6 @@ class CompiledSet:
     def sql(self, now: int) -> str:
         """SQL of ``record`` and ``evidence``, as of epoch seconds."""
         return self.text.replace(str(_NOW), str(now))
-
-    @property
-    def reads_now(self) -> bool:
-        return str(_NOW) in self.text
 
 
 @lru_cache(maxsize=1)
@@ -64,5 +61,5 @@ def reads_now(code: str) -> bool:
     """Whether what a check finds depends on the time."""
     check = shipped_checks()[code]
     if isinstance(check, SetCheck):
-        return compiled(code).reads_now
+        return shipped().sets[code].reads_now
     return any(field.name == NOW.name for field in check(build.relation(check.on)).op().find(ops.Field))

@@ -22,11 +22,13 @@ from interlock.quality.preparers import same_as
 from interlock.quality.profile import Profile
 from interlock.quality.rowlevel import shipped
 from interlock.quality.scan import full
+from interlock.quality.scan import own as own_checks
 from interlock.quality.scan.changes import Changes, create_changes, create_near
 from interlock.quality.scan.compiled import compiled, compiled_for, reads_now
 from interlock.quality.scan.derived import PREPARERS
 from interlock.quality.scan.engine import Bounds, engine, parquet, text, view_stored
 from interlock.quality.scan.full import Progress, Publish, Step, set_sql
+from interlock.quality.scan.own import OwnCheck
 from interlock.quality.scan.records import ScanResult, Scans
 from interlock.quality.scan.rows import judged
 from interlock.quality.scan.told import Told, told_by
@@ -99,12 +101,14 @@ def scan(
     progress: Progress | None = None,
     publish: Publish | None = None,
     told: Told | None = None,
+    own: Sequence[OwnCheck] = (),
 ) -> ScanResult | None:
     """Bring the findings of ``last`` up to the snapshots and the time, and put them in force.
 
     None when too much moved for that; then nothing was done. Raises StateError while another scan runs.
     """
-    began, scans, checks = time.monotonic(), Scans(state), full.chosen(last.codes)
+    shipped_codes = last.codes & shipped().checks.keys()
+    began, scans, checks = time.monotonic(), Scans(state), full.chosen(shipped_codes)
     folders = [*full.folders_of(snapshots), *full.folders_of(changes.generations)]
     plan = planned(checks, frozenset(changes.files), int(as_of) != last.as_of)
     with scans.draft() as draft, engine(scans.folder, folders, bounds) as con:
@@ -122,10 +126,12 @@ def scan(
         steps += _whole_steps(con, plan, profile, int(as_of))
         con.execute(f"CREATE TABLE finding ({full.FOUND})")
         full.run(con, steps, progress)
+        faults = own_checks.run(con, own)
+        plan.again |= dict.fromkeys(last.codes - shipped_codes, "")
         _keep_the_rest(con, last, plan)
         full.write_findings(con, draft)
-        seconds = time.monotonic() - began
-        result = full.result_of(scans, con, snapshots, profile, int(as_of), checks, seconds, since=last.id)
+        ran, seconds = [*sorted(shipped_codes), *own_checks.runnable(own, faults)], time.monotonic() - began
+        result = full.result_of(scans, con, snapshots, profile, int(as_of), ran, seconds, faults, since=last.id)
         result = scans.publish(draft, result)
         if publish:
             publish(con, result)

@@ -52,6 +52,7 @@ def engine(scratch: Path, folders: Sequence[Path], bounds: Bounds | None = None)
         allowed = ", ".join(text(str(folder)) for folder in (*folders, scratch))
         con.execute(f"SET allowed_directories = [{allowed}]")
         con.execute("SET enable_external_access = false")
+        con.execute("SET lock_configuration = true")
         yield con
     finally:
         con.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,11 @@ from interlock.quality.harvest.snapshots import Snapshot
 from interlock.quality.kit import RowCheck, SetCheck
 from interlock.quality.profile import Profile
 from interlock.quality.rowlevel import shipped
+from interlock.quality.scan import own as own_checks
 from interlock.quality.scan.compiled import compiled, shipped_checks
 from interlock.quality.scan.derived import prepare, waiting
 from interlock.quality.scan.engine import Bounds, Files, create, create_settings, engine, text, view_stored
+from interlock.quality.scan.own import OwnCheck
 from interlock.quality.scan.records import FINDINGS, ScanResult, Scans
 from interlock.quality.scan.rows import judged
 from interlock.quality.scan.settings import Table
@@ -63,11 +65,12 @@ def scan(
     progress: Progress | None = None,
     publish: Publish | None = None,
     told: Told | None = None,
+    own: Sequence[OwnCheck] = (),
 ) -> ScanResult:
     """Run the checks over these snapshots and put the findings in force. ``as_of``: epoch seconds, UTC.
 
-    ``told``: what is known of the sources themselves; without it only what the snapshots say.
-    Raises Problem invalid-argument for an unknown code, StateError while another scan runs.
+    ``told``: what is known of the sources themselves; without it only what the snapshots say. ``own``: checks of
+    one's own. Raises Problem invalid-argument for an unknown code, StateError while another scan runs.
     """
     began, scans, checks = time.monotonic(), Scans(state), chosen(codes)
     with scans.draft() as draft, engine(scans.folder, folders_of(snapshots), bounds) as con:
@@ -76,8 +79,10 @@ def scan(
         steps = steps_of(con, checks, profile, int(as_of))
         con.execute(f"CREATE TABLE finding ({FOUND})")
         run(con, steps, progress)
+        faults = own_checks.run(con, own)
         write_findings(con, draft)
-        result = result_of(scans, con, snapshots, profile, int(as_of), checks, time.monotonic() - began)
+        ran = [*(check.code for check in checks), *own_checks.runnable(own, faults)]
+        result = result_of(scans, con, snapshots, profile, int(as_of), ran, time.monotonic() - began, faults)
         result = scans.publish(draft, result)
         if publish:
             publish(con, result)
@@ -142,8 +147,9 @@ def result_of(
     snapshots: Sequence[Snapshot],
     profile: Profile,
     as_of: int,
-    checks: Sequence[RowCheck | SetCheck],
+    ran: Collection[str],
     seconds: float,
+    faults: Mapping[str, str],
     *,
     since: str | None = None,
 ) -> ScanResult:
@@ -162,7 +168,7 @@ def result_of(
         read=read,
         profile=profile.version,
         checks=shipped().hash[:16],
-        counts={check.code: int(found.get(check.code, 0)) for check in checks},
+        counts={code: int(found.get(code, 0)) for code in ran},
         seconds=round(seconds, 3),
-        faults={check.code: why for check in shipped_checks().values() if (why := waiting(check))},
+        faults={check.code: why for check in shipped_checks().values() if (why := waiting(check))} | dict(faults),
     )

@@ -17,6 +17,7 @@ from interlock.quality.scan import full as full_scan
 from interlock.quality.scan.changes import changes_since
 from interlock.quality.scan.engine import Bounds
 from interlock.quality.scan.full import Progress
+from interlock.quality.scan.own import read_folder
 from interlock.quality.scan.records import ScanResult, Scans
 from interlock.quality.scan.told import told_of
 from interlock.records.problems import Problem, Slug
@@ -50,12 +51,14 @@ def run(
     def publish(connection: Any, result: ScanResult) -> None:
         put_in_force(connection, result, state)
 
-    told = told_of(store, config or Config())
+    config = config or Config()
+    told = told_of(store, config)
+    own = read_folder(config.quality.checks) if config.quality.checks else []
     with reading(snapshots):
         if codes is not None:
             trial = state / TRIALS
             return full_scan.scan(trial, snapshots, profile, as_of, codes, bounds=bounds, progress=progress, told=told)
-        how: dict[str, Any] = {"bounds": bounds, "progress": progress, "publish": publish, "told": told}
+        how: dict[str, Any] = {"bounds": bounds, "progress": progress, "publish": publish, "told": told, "own": own}
         last = None if full else Scans(state).current()
         if last is not None and _comparable(last, profile) and (changes := changes_since(store, last.read, snapshots)):
             with reading(changes.generations):
@@ -68,4 +71,5 @@ def run(
 def _comparable(last: ScanResult, profile: Profile) -> bool:
     """Whether a scan ran these checks under this profile, so that what it found of unchanged records stands."""
     checks = frozenset(check.code for check in full_scan.chosen(None))
-    return (last.profile, last.checks, last.codes) == (profile.version, shipped().hash[:16], checks)
+    shipped_codes = last.codes & shipped().checks.keys()
+    return (last.profile, last.checks, shipped_codes) == (profile.version, shipped().hash[:16], checks)
