@@ -6,11 +6,13 @@ from typing import Annotated
 
 import typer
 
+from interlock.cli import trying
 from interlock.cli.options import CONFIG, ConfigFile, config_of, print_table
 from interlock.places import place
 from interlock.records.problems import Problem, Slug
 
 app = typer.Typer(help="Quality checks.", no_args_is_help=True)
+app.command("try")(trying.attempt)
 
 
 @app.command("list")
