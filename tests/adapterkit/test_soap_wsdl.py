@@ -155,6 +155,13 @@ def test_a_known_wsdl_needs_no_zeep_and_a_changed_one_does(tmp_path: Path) -> No
     assert imports_zeep() is True
 
 
+def test_a_state_folder_that_keeping_makes_is_private(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    load_service(WSDLS[0], cache=state / "wsdl")
+    assert list((state / "wsdl").glob("*.json"))
+    assert [folder.stat().st_mode & 0o777 for folder in (state, state / "wsdl")] == [0o700, 0o700]
+
+
 def test_kept_and_fresh_are_equal(tmp_path: Path) -> None:
     for path in WSDLS:
         assert load_service(path, cache=tmp_path) == load_service(path, cache=tmp_path) == load_service(path)

@@ -52,7 +52,9 @@ def _write(path: Path, service: Service) -> None:
     """Whole or not at all; a folder that cannot be written costs the next start a compilation, no more."""
     body = orjson.dumps({"format": FORMAT, "digest": path.stem.rpartition("-")[0], "service": service.body()})
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # The folder above is the state folder, perhaps not made yet, and mkdir closes only the last of a path.
+        path.parent.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.parent.mkdir(exist_ok=True, mode=0o700)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=".wsdl-")
         try:
             with os.fdopen(handle, "wb") as file:
