@@ -1,9 +1,10 @@
 """Harvests and scans killed at random moments: ``python -m benchmarks.faults --suite harvest [--n 50] [--json]``.
 
-A mock ServiceNow over real sockets and ``interlock harvest`` as a process of its own, which is killed (-9) and
-started again until it has been killed often enough, then left to end. Beside it the same harvest is never
-disturbed. Between the rounds records change, come and go. After each round, row for row, both have to hold the
-same; at every kill, whatever is published has to be whole.
+A mock ServiceNow over real sockets, ``interlock harvest`` and then ``interlock scan`` as processes of their own,
+which are killed (-9) and started again until they have been killed often enough, then left to end. Beside them the
+same harvest and scan are never disturbed. Between the rounds records change, come and go. After each round both
+have to hold the same, row for row: snapshots, findings, and the flags in force. At every kill, whatever is
+published has to be whole.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ from __future__ import annotations
 import json
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +33,16 @@ from benchmarks.load import HOST
 from interlock.quality.harvest.history import runs
 from interlock.quality.harvest.parts import part_at
 from interlock.quality.harvest.snapshots import Snapshot, Snapshots
+from interlock.quality.scan.records import Scans
 
 CIS = 3000
 ROUNDS = 5
+SCANS = 4  # of ten kills
 CHANGES = 60  # records of each round that change, come or go
 INTERLOCK = str(Path(sys.executable).with_name("interlock"))
 HARVEST = {"page": 50, "per_second": 100, "checkpoint_s": 0.05, "overlap_s": 5}
 ENDING_S = 120.0
+AHEAD_S = 3600
 
 
 @dataclass(slots=True)
@@ -45,6 +51,7 @@ class Kills:
 
     asked: int = 0
     landed: int = 0
+    scans: int = 0
     in_the_middle: int = 0  # a draft with counted parts was there
     broken: list[str] = field(default_factory=list)
 
@@ -72,6 +79,8 @@ class HarvestRun:
         self.stack = stack
         self.chance = random.Random(seed)
         self.wanted = kills
+        self.as_of = datetime.fromtimestamp(time.time() + AHEAD_S, UTC).isoformat()
+        self.findings = 0
         self.kills = Kills()
         self.different: list[str] = []
         self.compared = 0
@@ -85,11 +94,14 @@ class HarvestRun:
             if number:
                 self._change(source, number)
             time.sleep(1.1)  # the source's times have whole seconds
-            took = self._undisturbed(calm, *(["--full"] if number % 2 == 0 else []))
             share = self.wanted // ROUNDS + (number < self.wanted % ROUNDS)
-            self._strike(struck, share, took, *(["--full"] if number % 2 == 0 else []))
-            self._undisturbed(struck)
+            words = ["--full"] if number % 2 == 0 else []
+            for what, kills in (("harvest", share - share * SCANS // 10), ("scan", share * SCANS // 10)):
+                took = self._undisturbed(calm, what, *words)
+                self._strike(struck, kills, took, what, *words)
+                self._undisturbed(struck, what)
             self._compare(calm, struck, number)
+            self._compare_scans(calm, struck, number)
             say(f"round {number + 1}: {self.kills.landed} kills, {self.kills.in_the_middle} in the middle, "
                 f"{len(self.different)} rows differ")  # fmt: skip
         self.resumed = sum(
@@ -116,23 +128,25 @@ class HarvestRun:
             "harvest": HARVEST,
         }
         config = folder / "interlock.yaml"
-        config.write_text(yaml.safe_dump({"state": "state", "sources": {"snow": entry}}))
+        # Both judge as of one moment, later than any change here.
+        config.write_text(yaml.safe_dump({"state": "state", "as_of": self.as_of, "sources": {"snow": entry}}))
         return Side(folder, config)
 
     def _undisturbed(self, side: Side, *words: str) -> float:
-        """Harvest to the end; gives the seconds it took."""
+        """Harvest or scan to the end; gives the seconds it took."""
         began = time.monotonic()
-        process = processes.start(side.command("harvest", *words), log=side.folder / "harvest.log")
+        process = processes.start(side.command(*words), log=side.folder / "log")
         with processes.running(process):
             if process.wait(ENDING_S) != 0:
-                raise RuntimeError(f"the harvest ended with {process.returncode}: see {side.folder / 'harvest.log'}")
+                said = (side.folder / "log").read_text(errors="replace")[-2000:]
+                raise RuntimeError(f"{words} ended with {process.returncode}:\n{said}")
         return time.monotonic() - began
 
     def _strike(self, side: Side, kills: int, usual_s: float, *words: str) -> None:
         """Start it and kill it at a random moment, until so many kills found it running."""
         left = kills
         while left:
-            process = processes.start(side.command("harvest", *words), log=side.folder / "harvest.log")
+            process = processes.start(side.command(*words), log=side.folder / "log")
             self.kills.asked += 1
             try:
                 process.wait(self.chance.uniform(0.3, 1.0) * usual_s)
@@ -141,6 +155,7 @@ class HarvestRun:
                 process.wait()
                 left -= 1
                 self.kills.landed += 1
+                self.kills.scans += words[0] == "scan"
                 self._look(side)
 
     def _look(self, side: Side) -> None:
@@ -174,6 +189,31 @@ class HarvestRun:
                 continue
             self.compared += one.manifest.rows
             self.different += [f"round {number}: {kind} {handle}" for handle in differing(one, other)]
+
+    def _compare_scans(self, calm: Side, struck: Side, number: int) -> None:
+        """The findings of the scan in force, and the open flags."""
+        for what, read in (("finding", findings), ("flag", flags)):
+            one, other = (read(side.folder / "state") for side in (calm, struck))
+            self.findings += len(one)
+            self.different += [f"round {number}: {what} {row[:4]}" for row in sorted(set(one) ^ set(other))]
+            if len(one) != len(other) and set(one) == set(other):
+                self.different.append(f"round {number}: a {what} that comes twice")
+
+
+def findings(state: Path) -> list[tuple[str, ...]]:
+    """What the scan in force found: check, kind, record, evidence."""
+    scan = Scans(state).current()
+    if scan is None:
+        return []
+    return duckdb.execute("SELECT * FROM read_parquet(?) ORDER BY ALL", [str(scan.findings)]).fetchall()
+
+
+def flags(state: Path) -> list[tuple[str, ...]]:
+    """The open flags: check, kind, record, evidence."""
+    with closing(sqlite3.connect(f"file:{state / 'flags.sqlite'}?mode=ro", uri=True)) as con:
+        return con.execute(
+            "SELECT code, kind, ref, evidence FROM flag WHERE state = 'open' ORDER BY 1, 2, 3"
+        ).fetchall()
 
 
 def damage(snapshot: Snapshot) -> str | None:
@@ -215,13 +255,15 @@ def rows(run: HarvestRun, seconds: float) -> list[dict[str, Any]]:
 
     kills = run.kills
     return [
-        zero("rows that differ from the undisturbed harvest", run.different),
+        zero("rows, findings and flags that differ from the undisturbed", run.different),
         zero("published snapshots that were not whole at a kill", kills.broken),
-        {"name": "kill -9 while harvesting", "value": kills.landed, "budget": run.wanted,
+        {"name": "kill -9 while harvesting or scanning", "value": kills.landed, "budget": run.wanted,
          "ok": kills.landed >= run.wanted},
         told("drafts in the middle at a kill", kills.in_the_middle),
         told("harvests that went on", run.resumed),
+        told("of the kills, while scanning", kills.scans),
         told("rows compared", run.compared),
-        told("harvests started", kills.asked),
+        told("findings and flags compared", run.findings),
+        told("processes started", kills.asked),
         told("seconds", round(seconds, 1)),
     ]  # fmt: skip

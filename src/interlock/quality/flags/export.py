@@ -121,17 +121,19 @@ def _xlsx(found: Iterator[list[dict[str, Any]]]) -> Iterator[bytes]:
         sheet = book.create_sheet("flags")
         sheet.append(list(COLUMNS))
         count = 0
-        for page in pages:
-            count += len(page)
-            if count > MAX_SHEET:
-                raise Problem(
-                    Slug.TOO_LARGE,
-                    f"a sheet of Excel holds {MAX_SHEET} flags, and there are more",
-                    next_step="Filter by code or source, or take csv, jsonl or parquet.",
-                )
-            for row in page:
-                sheet.append([_legal(cell(row[name])) for name in COLUMNS])
-        book.save(path)
+        try:
+            for page in pages:
+                count += len(page)
+                if count > MAX_SHEET:
+                    raise Problem(
+                        Slug.TOO_LARGE,
+                        f"a sheet of Excel holds {MAX_SHEET} flags, and there are more",
+                        next_step="Filter by code or source, or take csv, jsonl or parquet.",
+                    )
+                for row in page:
+                    sheet.append([_legal(cell(row[name])) for name in COLUMNS])
+        finally:
+            book.save(path)  # also what is given up: only saving removes the sheet's own temporary file
 
     return _through(found, write)
 
