@@ -249,6 +249,9 @@ class TestContractsAndChecks:
     def test_checks(self, shell: Shell) -> None:
         listed = shell.ok("checks", "list")
         assert all(code in listed for code in ("CI-STALE", "TKT-PRIO", "TKT-SUBCAT"))
+
+    @pytest.mark.slow
+    def test_checks_are_compiled(self, shell: Shell) -> None:
         assert shell.ok("checks", "build", "--check") == "up to date\n"
 
 

@@ -55,8 +55,9 @@ def test_single_checks_are_counted_without_coming_into_force(exports: Shell) -> 
 
 def test_a_setting_is_tried_before_it_is_changed(exports: Shell) -> None:
     exports.ok("harvest")
-    out = exports.ok("checks", "try", "TKT-PRIO", "--set", "priority.high.high=p4")
-    assert "would raise 1, clear 1, would have held 0 of the calls of the last 7 days" in out
-    told = orjson.loads(exports.ok("checks", "try", "TKT-PRIO", "--set", "priority.high.high=p4", "--json"))
-    assert (told["raised"], told["cleared"]) == (["old:incident:INC1"], ["old:incident:INC2"])
-    assert "max_agee" in exports.fails("checks", "try", "CI-STALE", "--set", "max_agee=1d")
+    out = exports.ok("checks", "try", "TKT-PRIO", "--set", "priority.low.low=p1")
+    assert "TKT-PRIO: would raise 0, clear 1 (now on 2, then on 1)" in out
+    assert "cleared: old:incident:INC3" in out
+    found = orjson.loads(exports.ok("checks", "try", "TKT-PRIO", "--set", "priority.high.high=p2", "--json"))
+    assert (found["raised"], found["calls"]) == (["old:incident:INC1"], 0)
+    assert "NAME=VALUE" in exports.fails("checks", "try", "TKT-PRIO", "--set", "priority")

@@ -153,7 +153,7 @@ def test_every_record_is_judged_alike_by_index_and_in_a_batch(seed: int) -> None
             there = {ref: evidence for ref, evidence in batch.items() if ref in live}
             assert {ref: evidence for ref, evidence in live.items() if evidence} == there, code
             found |= {code} if there else set()
-    assert len(found) >= 10, found
+    assert len(found) >= 7, found
 
 
 def test_a_faulty_set_check_does_not_build(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -217,6 +217,18 @@ async def test_a_harvest_that_lost_a_field_is_set_aside_and_recorded(tmp_path: P
     assert bench.snapshots.suspect("cmdb", "ci") is None
 
 
+async def test_a_field_that_only_the_rows_read_lost_is_recorded_too(tmp_path: Path) -> None:
+    bench = HarvestBench(tmp_path, 200, overlap_s=0)
+    await bench.harvest()
+    for number, row in enumerate(bench.cmdb.rows.values()):
+        del row["serial"]  # in all; but only some of them are read
+        row["updated"] += 100_000 if number < 30 else 0
+    run = await bench.harvest()
+    assert (run.outcome, run.mode) == ("suspect", "incremental")
+    told = {(field, generation): present for _, _, field, _, generation, present in schema_history(bench.snapshots)}
+    assert (told["serial", 1], told["serial", 2]) == (True, False)
+
+
 async def test_agents_keep_their_calls(tmp_path: Path) -> None:
     bench = HarvestBench(tmp_path, 95, limits=Limits(per_second=10))
     began = bench.clock.now()

@@ -1,59 +1,82 @@
-"""Trying a setting before it is changed."""
+"""What another setting of a check would change, and which of last week's calls would have met it."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-from tests.quality.quality_records import DAY, NOW, ci
-from tests.quality.scan.scan_bench import ScanBench
 
+from interlock.quality.harvest.snapshots import Snapshots
 from interlock.quality.profile import Profile
-from interlock.quality.scan.records import Scans
-from interlock.quality.scan.trial import Call, changed, past_calls, trial, would_stop
+from interlock.quality.scan.trial import Call, attempt, changed_profile
+from interlock.quality.stored import stored
 from interlock.records.problems import Problem
-from interlock.records.times import to_text
+
+DAY = 86_400
+NOW = 1_800_000_000
+PROFILE = Profile.default()
 
 
-def seen(number: int, days: int) -> dict[str, object]:
-    return ci(ref=f"snow:ci:{number}", serial=f"A{number}", last_seen_at=to_text(NOW - days * DAY))
+def test_one_value_stands_for_every_class_that_has_an_age_and_a_bare_number_counts_days() -> None:
+    changed = changed_profile(PROFILE, "CI-STALE", [("max_age", 90)])
+    assert changed.ci.max_age["default"] == 90 * DAY
+    assert {key for key, age in changed.ci.max_age.items() if age is None} == {
+        key for key, age in PROFILE.ci.max_age.items() if age is None
+    }
+    single = changed_profile(PROFILE, "CI-STALE", [("ci.max_age.server", "120d")])
+    assert (single.ci.max_age["server"], single.ci.max_age["default"]) == (120 * DAY, 60 * DAY)
+    cell = changed_profile(PROFILE, "TKT-PRIO", [("priority.low.low", "p4")])
+    assert cell.incident.priority["low"]["low"] == "p4"
 
 
-def test_what_would_be_raised_and_cleared(tmp_path: Path) -> None:
-    bench = ScanBench(tmp_path)
-    bench.put("snow", "ci", [seen(1, 10), seen(2, 70), seen(3, 100), seen(4, 1)])
-    longer = changed(bench.profile, "CI-STALE", ["max_age=90d"])
-    found = trial(tmp_path, "CI-STALE", bench.profile, longer, NOW)
-    assert (found.now, found.then, found.raised, found.cleared) == (2, 1, set(), {"snow:ci:2"})
-    shorter = changed(bench.profile, "CI-STALE", ["ci.max_age.server=5d"])
-    found = trial(tmp_path, "CI-STALE", bench.profile, shorter, NOW)
-    assert (found.now, found.then, found.raised, found.cleared) == (2, 3, {"snow:ci:1"}, set())
-    assert Scans(tmp_path).current() is None
+@pytest.mark.parametrize(
+    ("code", "name", "value", "told"),
+    [
+        ("CI-STALE", "max_agee", 9, "Did you mean max_age?"),
+        ("CI-STAL", "max_age", 9, "Did you mean CI-STALE?"),
+        ("CI-STALE", "max_age", "soon", ""),
+        ("TKT-PRIO", "priority.low.low", "p9", ""),
+    ],
+)
+def test_what_is_wrong_is_told_with_the_way_out(code: str, name: str, value: object, told: str) -> None:
+    with pytest.raises(Problem) as caught:
+        changed_profile(PROFILE, code, [(name, value)])
+    assert told in (caught.value.next_step or "")
 
 
-def test_a_setting_is_read_as_a_profile_would() -> None:
-    profile = changed(Profile.default(), "TKT-TIME", ["clock_skew_s=5m"])
-    assert profile.incident.clock_skew_s == 300
-    ages = changed(Profile.default(), "CI-STALE", ["max_age=90d", "ci.max_age.printer=1d"]).ci.max_age
-    assert (ages["default"], ages["printer"], ages["service"]) == (90 * DAY, DAY, None)
-    for code, setting in (("CI-STALE", "max_ages=1d"), ("CI-STALE", "max_age"), ("CI-STALED", "max_age=1d")):
-        with pytest.raises(Problem):
-            changed(Profile.default(), code, [setting])
-
-
-def test_past_calls_that_it_would_have_stopped() -> None:
-    entries = [
-        {"at": at * 1_000_000, "call_id": name, "tool": tool, "refs": [ref], "verdict": verdict}
-        for name, at, tool, ref, verdict in (
-            ("old", NOW - 9 * DAY, "ci_update", "snow:ci:1", "allow"),
-            ("one", NOW - DAY, "ci_update", "snow:ci:1", "allow"),
-            ("one", NOW - DAY, "ci_update", "snow:ci:1", "allow"),
-            ("read", NOW - DAY, "ci_get", "snow:ci:1", "allow"),
-            ("other", NOW - DAY, "ci_update", "snow:ci:9", "allow"),
-            ("held", NOW - DAY, "ci_update", "snow:ci:1", "hold"),
-        )
+def test_a_shorter_age_raises_a_longer_one_clears_and_calls_are_counted(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    draft = Snapshots(state / "snapshots").begin("snow", "ci")
+    for n, days in enumerate((10, 40, 70, 100)):
+        seen = f"{_day(NOW - days * DAY)}T00:00:00Z"
+        record = {"ref": f"snow:ci:{n}", "cls": "server", "last_seen_at": seen, "attested_at": None}
+        draft.write([stored("ci", record, f"h{n}", "snow", NOW)])
+    draft.publish()
+    draft = Snapshots(state / "snapshots").begin("snow", "incident")
+    ticket = {"ref": "snow:incident:INC1", "ci": {"ref": "snow:ci:1", "name": "b"}}
+    draft.write([stored("incident", ticket, "i1", "snow", NOW)])
+    draft.publish()
+    calls = [
+        Call("w1", "incident_update", ("snow:incident:INC1",), "allow", ()),
+        Call("w2", "ci_update", ("snow:ci:2",), "hold", ("CI-STALE",)),
+        Call("w3", "ci_update", ("snow:ci:2",), "hold", ("CI-ORPHAN", "CI-STALE")),
+        Call("w4", "ci_update", ("snow:ci:0",), "allow", ()),
     ]
-    calls = past_calls(entries, NOW - 7 * DAY, {"ci_update": "write", "ci_get": "read"})
-    assert Call("one", "ci_update", "write", ("snow:ci:1",)) in calls
-    stopped = would_stop(calls, "CI-STALE", frozenset({"snow:ci:1"}), Profile.default())
-    assert stopped == {"hold": ["one"], "refuse": []}
+
+    shorter = attempt(state, PROFILE, changed_profile(PROFILE, "CI-STALE", [("max_age", 30)]), "CI-STALE", calls, NOW)
+    assert (shorter.raised, shorter.cleared, shorter.before, shorter.after) == (("snow:ci:1",), (), 2, 3)
+    assert (shorter.held, shorter.passed, shorter.calls) == (("w1",), (), 4)
+
+    longer = attempt(state, PROFILE, changed_profile(PROFILE, "CI-STALE", [("max_age", 90)]), "CI-STALE", calls, NOW)
+    assert (longer.raised, longer.cleared) == ((), ("snow:ci:2",))
+    assert (longer.held, longer.passed) == ((), ("w2",))
+    assert not (state / "flags.sqlite").exists()  # nothing came into force
+
+    with pytest.raises(Problem, match="as it was"):
+        attempt(state, PROFILE, PROFILE, "CI-STALE", calls, NOW)
+
+
+def _day(at: int) -> str:
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(at, UTC).date().isoformat()

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from interlock.config import Harvest, SourceConfig
 from interlock.quality.harvest.draft import Draft
@@ -39,6 +39,14 @@ class _Job:
     @property
     def source(self) -> str:
         return self.sweep.source.name
+
+
+class _Taken(NamedTuple):
+    """What a harvest came to: the snapshot, what changed, and the fields that no row read knew any more."""
+
+    snapshot: Snapshot
+    merged: Merged | None
+    lost: list[str]
 
 
 class Watch(Protocol):
@@ -97,7 +105,7 @@ async def harvest_kind(
     draft: Draft | None = None
     try:
         draft = _begin(job, mode)
-        taken, merged = await (_whole if mode == "full" else _increment)(job, draft)
+        taken, merged, lost = await (_whole if mode == "full" else _increment)(job, draft)
     except Problem as problem:
         if draft is not None:
             draft.leave()
@@ -110,7 +118,7 @@ async def harvest_kind(
             draft.leave()
         raise
     else:
-        add_schema(snapshots, taken, _lost(job, taken))
+        add_schema(snapshots, taken, lost)
         ended: Outcome = "suspect" if taken.suspect else "published"
         run = _run(job, began, mode, ended, draft, taken, merged, "; ".join(taken.manifest.why))
     if run.outcome != "not offered":
@@ -135,24 +143,26 @@ def _begin(job: _Job, mode: Mode) -> Draft:
     return draft
 
 
-async def _whole(job: _Job, draft: Draft) -> tuple[Snapshot, Merged | None]:
+async def _whole(job: _Job, draft: Draft) -> _Taken:
     await read_all(job.sweep, draft, job.sweep.plan(job.kind), job.progress)
     if not draft.state["sorted"]:
         keep_last_of_twins(draft)
     total = draft.state["total"]
     rows = draft.rows
     last = job.last.manifest if job.last else None
+    lost = lost_fields(last, rows, draft.known) if last else []
     why = doubts(last, rows, rows, draft.known, job.settings)
-    return draft.publish(
+    snapshot = draft.publish(
         mode="full",
         watermark=_watermark(job, draft, None),
         calls=job.sweep.calls - job.calls,
         hidden=max(0, total - rows) if total is not None else 0,
         why=why,
-    ), None
+    )
+    return _Taken(snapshot, None, lost)
 
 
-async def _increment(job: _Job, draft: Draft) -> tuple[Snapshot, Merged | None]:
+async def _increment(job: _Job, draft: Draft) -> _Taken:
     assert job.last is not None
     last = job.last.manifest
     since = max(0, (last.watermark or 0) - int(job.settings.overlap_s))
@@ -177,7 +187,7 @@ async def _increment(job: _Job, draft: Draft) -> tuple[Snapshot, Merged | None]:
     if ids is not None:
         ids.unlink()
     why = doubts(last, draft.rows, read, known, job.settings)
-    return draft.publish(
+    snapshot = draft.publish(
         mode="incremental",
         watermark=_watermark(job, draft, last.watermark),
         swept_at=None if ids is not None else last.swept_at,
@@ -185,7 +195,8 @@ async def _increment(job: _Job, draft: Draft) -> tuple[Snapshot, Merged | None]:
         since_sweep=0 if ids is not None else last.since_sweep + 1,
         hidden=hidden,
         why=why,
-    ), merged
+    )
+    return _Taken(snapshot, merged, lost_fields(last, read, known))
 
 
 async def _sweep_due(job: _Job, draft: Draft) -> bool:
@@ -226,10 +237,6 @@ def _skew(job: _Job, draft: Draft | None) -> float | None:
         return told
     ahead = latest - job.snapshots.clock.now()
     return ahead if ahead > 0 else None
-
-
-def _lost(job: _Job, taken: Snapshot) -> list[str]:
-    return lost_fields(job.last.manifest, taken.manifest.rows, taken.manifest.known) if job.last else []
 
 
 def _run(
