@@ -181,18 +181,16 @@ async def test_what_depends_on_a_ci_weighs_when_it_is_retired_and_not_when_its_n
     assert "snow:ci:gone" not in str(told.body)
 
 
-async def test_a_source_that_is_late_refuses_what_is_written_to_it(bench: Bench) -> None:
-    with_flags(bench, "snow:source:incident", "SRC-LATE", "late: expected_by @1; harvested_at @0")
+async def test_a_source_that_lost_a_field_refuses_what_is_written_to_it(bench: Bench) -> None:
+    with_flags(bench, "snow:source:incident", "SRC-SCHEMA", "gone: category, last in the harvest of @0")
     for reply in (
         await bench.call("incident_update", ref="snow:incident:INC3", changes={"title": "x"}),
         await bench.call("incident_create", title="x", description="y", impact="low", urgency="low"),
     ):
         assert reply.status == 403, reply.body
-        (reason,) = [r for r in reply.body["reasons"] if r["code"] == "SRC-LATE"]
+        (reason,) = [r for r in reply.body["reasons"] if r["code"] == "SRC-SCHEMA"]
         assert (reason["effect"], reason["ref"]) == ("refuse", "snow:source:incident")
-        assert reason[
-            "evidence"
-        ] == "late: expected_by @1970-01-01T00:00:01Z; harvested_at @1970-01-01T00:00:00Z".replace("@", "")
+        assert reason["evidence"] == "gone: category, last in the harvest of 1970-01-01T00:00:00Z"
 
 
 async def test_priorities_under_a_matrix_in_doubt_are_told_and_stop_nothing(tmp_path: Path) -> None:

@@ -86,7 +86,9 @@ def test_more_checks_than_bits_are_refused(connection: Any, tmp_path: Path) -> N
         ),
     ],
 )
-def test_a_damaged_mask_is_told_and_not_asked(connection: Any, tmp_path: Path, damage: Any, told: str) -> None:
+def test_a_damaged_mask_is_told_and_not_asked(
+    connection: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture, damage: Any, told: str
+) -> None:
     path = write(connection, tmp_path / "masks", {"snow:ci:CI1": {"CI-01"}}, {})
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(Problem, match=told) as raised:
@@ -97,6 +99,8 @@ def test_a_damaged_mask_is_told_and_not_asked(connection: Any, tmp_path: Path, d
     gate.follow()
     assert gate.fault is not None
     assert told in gate.fault.detail
+    gate.follow()
+    assert [told in record.getMessage() for record in caplog.records] == [True]  # once
     assert gate.flags("snow:ci:CI1") == ("evidence",)  # the store is the truth
 
 

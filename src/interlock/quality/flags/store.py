@@ -38,10 +38,10 @@ from interlock.state.schema import migrate
 if TYPE_CHECKING:
     from interlock.quality.flags.publication import Things
 
-_OF = f"SELECT {FLAG_COLUMNS} FROM flag WHERE ref = ? ORDER BY code"  # noqa: S608 - our own names
 _ONE = f"SELECT {FLAG_COLUMNS} FROM flag WHERE ref = ? AND code = ?"  # noqa: S608
 _EVENTS = f"SELECT {EVENT_COLUMNS} FROM event WHERE ref = ? AND code = ? ORDER BY seq"  # noqa: S608
 _SCANNED = "SELECT coalesce(max(as_of), 0) FROM publication"
+_OF = f"SELECT {FLAG_COLUMNS}, ({_SCANNED}) FROM flag WHERE ref = ? ORDER BY code"  # noqa: S608 - our own names
 _MAX_EVENTS = 10_000
 
 LISTING_S = 10.0
@@ -90,8 +90,8 @@ class FlagStore:
         rows = self._all(_OF, (ref,))
         if not rows:
             return []
-        now, scanned = self._clock.now(), self._scanned()
-        return [flag_of_row(row, now, scanned) for row in rows]
+        now = self._clock.now()
+        return [flag_of_row(row[:-1], now, row[-1]) for row in rows]
 
     def get(self, ref: str, code: str) -> FlagRow:
         """One flag. Raises Problem not-found."""

@@ -9,6 +9,7 @@ lookups themselves read memory, and one SQLite row for a record with flags.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
@@ -17,6 +18,8 @@ from typing import Generic, Protocol, TypeVar
 from interlock.quality.gate.mask import NEVER, SUFFIX, Mask
 from interlock.quality.gate.numbered import current
 from interlock.records.problems import Problem
+
+log = logging.getLogger("interlock.quality")
 
 FOLLOW_S = 0.25
 """How often the store and the pointer are looked at."""
@@ -59,33 +62,41 @@ class Gate(Generic[Row]):
 
         A mask that cannot be used is told by ``fault`` and not asked; Problem or StateError of the store is raised.
         """
-        try:
-            name = current(self._folder, SUFFIX)
-            if name != self._name:
-                mask = None if name is None else Mask(self._folder / name)
-                self.take(name, mask)
-        except Problem as problem:
-            self.fault, self.mask, self._name = problem, None, None
-        if self.mask is not None:
-            self._catch_up()
-            self._relied_until = self._monotonic() + _RELIED_S
+        if (path := self._waiting()) is not None:
+            try:
+                self._take(Mask(path))
+            except Problem as problem:
+                self._fail(problem)
+        self._catch_up()
 
     async def run(self) -> None:
         """Follow for ever; a new mask is opened in a thread, since its checksum takes a tenth of a second."""
         while True:
             await asyncio.sleep(FOLLOW_S)
             try:
-                name = current(self._folder, SUFFIX)
-                if name is not None and name != self._name:
-                    self.take(name, await asyncio.to_thread(Mask, self._folder / name))
-                self.follow()
+                if (path := self._waiting()) is not None:
+                    self._take(await asyncio.to_thread(Mask, path))
+                self._catch_up()
             except Problem as problem:
-                self.fault = problem
+                self._fail(problem)
 
-    def take(self, name: str | None, mask: Mask | None) -> None:
+    def _waiting(self) -> Path | None:
+        """The mask in force, when it was not tried yet."""
+        try:
+            name = current(self._folder, SUFFIX)
+        except Problem as problem:
+            self._fail(problem)
+            self._name = None
+            return None
+        if name == self._name:
+            return None
+        self._name = name
+        return None if name is None else self._folder / name
+
+    def _take(self, mask: Mask) -> None:
         """Answer from this mask from now on."""
-        self._name, self.mask, self.fault = name, mask, None
-        self._moved, self._seq = set(), mask.seq if mask else 0
+        self.mask, self.fault = mask, None
+        self._moved, self._seq = set(), mask.seq
 
     def moved(self, refs: Collection[str]) -> None:
         """Refs whose flags this process just changed: they are current at once."""
@@ -117,9 +128,18 @@ class Gate(Generic[Row]):
             return ()
         return self._store.of(ref)
 
+    def _fail(self, problem: Problem) -> None:
+        """Ask no mask, and tell why once."""
+        if self.fault is None or self.fault.detail != problem.detail:
+            log.error("every record is looked up in the flag store: %s %s", problem.detail, problem.next_step or "")
+        self.fault, self.mask = problem, None
+
     def _catch_up(self) -> None:
+        if self.mask is None:
+            return
         self._seq, refs = self._store.changes_since(self._seq)
         if refs and self._moved is not None:
             self._moved.update(refs)
             if len(self._moved) > _MOVED:
                 self._moved = None
+        self._relied_until = self._monotonic() + _RELIED_S
