@@ -64,8 +64,9 @@ def compared(ours: Path, theirs: Path) -> dict[str, Row]:
     """By check: how many records both name, and how many only one of them."""
     sql = f"""
         SELECT code, count(*) FILTER (o.ref = t.ref), count(*) FILTER (t.ref IS NULL), count(*) FILTER (o.ref IS NULL)
-        FROM (SELECT DISTINCT code, ref FROM '{ours}') o
-        FULL JOIN (SELECT DISTINCT code, ref FROM '{theirs}') t USING (code, ref) GROUP BY code ORDER BY code"""
+        FROM (SELECT DISTINCT code, ref FROM read_parquet('{ours}')) o
+        FULL JOIN (SELECT DISTINCT code, ref FROM read_parquet('{theirs}')) t USING (code, ref)
+        GROUP BY code ORDER BY code"""
     names = ("both", "only_scan", "only_great_expectations")
     with duckdb.connect() as con:
         return {code: dict(zip(names, counts, strict=True)) for code, *counts in con.execute(sql).fetchall()}
