@@ -135,6 +135,8 @@ def flagged(state: Path, records: int) -> None:
             db.execute(f"DROP INDEX IF EXISTS {index}")
         marks = ", ".join("?" * len(columns.split(",")))
         db.executemany(f"INSERT INTO flag ({columns}) VALUES ({marks})", rows)
+        db.commit()
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()  # as a gateway does beside the calls
 
 
 def evidence(folder: Path, records: int) -> list[Row]:

@@ -72,6 +72,7 @@ class FlagStore:
         self._db = connect(folder / NAME, synchronous="NORMAL")
         migrate(self._db, STEPS, NAME)
         self._db.execute("PRAGMA temp_store=MEMORY")
+        self._db.execute("PRAGMA cache_size=-65536")  # KiB: the inner pages of ten million flags
         self._db.execute(f"PRAGMA busy_timeout={int(patience_s * 1000)}")
         self._db.execute(f"PRAGMA wal_autocheckpoint={LATE_CHECKPOINT}")
         self._db.execute(STAGE.format(temp="TEMP", name="stage"))

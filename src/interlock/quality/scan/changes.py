@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,31 +54,28 @@ def changes_since(
     return Changes(files, before)
 
 
-def create_changes(con: Any, changes: Changes, used: Iterable[str]) -> dict[str, int]:
+def create_changes(
+    con: Any, changes: Changes, judging: Mapping[str, str], asked: Mapping[str, Sequence[str]]
+) -> dict[str, int]:
     """For every kind that changed ``moved_<kind>`` (``ref``), ``fresh_<kind>`` (the rows that are there now) and
-    ``image_<kind>`` (those and what they were), with the columns named in the statements ``used``.
+    ``image_<kind>`` (those and what they were).
 
-    Returns how many refs moved, by kind.
+    Every column costs a pass over all records, so ``fresh`` has those that the statement ``judging`` the kind names
+    and ``image`` those that the statements in ``asked`` have for parameters. Returns how many refs moved, by kind.
     """
     view_stored(con, changes.before, suffix=OLD)
-    words = set(re.findall(r"\w+", " ".join(used)))
     counted = {}
     for kind, files in changes.files.items():
         con.execute(f"CREATE TABLE moved_{kind} AS SELECT DISTINCT ref FROM {parquet(files)}")
-        kept = ", ".join(needed(kind, words))
-        for name, view in ((f"fresh_{kind}", f"stored_{kind}"), (f"past_{kind}", f"stored_{kind}{OLD}")):
-            con.execute(f"CREATE TABLE {name} AS SELECT {kept} FROM {view} SEMI JOIN moved_{kind} USING (ref)")
-        con.execute(f"CREATE VIEW image_{kind} AS FROM fresh_{kind} UNION ALL FROM past_{kind}")
+        imaged = _named(kind, {"ref"} | _keys_in(kind) | set(re.findall(r":(\w+)", " ".join(asked.get(kind, ())))))
+        fresh = _named(kind, {*imaged, *re.findall(r"\w+", judging.get(kind, ""))})
+        for name, view, kept in (("fresh", f"stored_{kind}", fresh), ("past", f"stored_{kind}{OLD}", imaged)):
+            rows = f"SELECT {', '.join(kept)} FROM {view} SEMI JOIN moved_{kind} USING (ref)"
+            con.execute(f"CREATE TABLE {name}_{kind} AS {rows}")
+        images = (f"SELECT {', '.join(imaged)} FROM {name}_{kind}" for name in ("fresh", "past"))
+        con.execute(f"CREATE VIEW image_{kind} AS {' UNION ALL '.join(images)}")
         counted[kind] = int(con.execute(f"SELECT count(*) FROM moved_{kind}").fetchall()[0][0])
     return counted
-
-
-def needed(kind: str, words: Iterable[str]) -> list[str]:
-    """The columns of a kind that are among the words, and those that tell which record it is."""
-    own = {"ref", "handle", "source", "known", "handle_ref"}
-    if kind == "ci":  # what it is known by
-        own |= {"cls", "environment", *(f"{name}_key" for name in KEYS)}
-    return [column.name for column in STORED[f"stored_{kind}"] if column.name in own.union(words)]
 
 
 def create_near(con: Any, columns: Iterable[str]) -> None:
@@ -86,17 +83,30 @@ def create_near(con: Any, columns: Iterable[str]) -> None:
     and of all that share a key with them, with these columns and nulls in the others. Whatever is said of one of
     ``akin_ci`` by its keys is said by ``near_ci``.
     """
+    keys = ", ".join(sorted(_keys_in("ci")))
     con.execute(f"CREATE TABLE moved_key AS {_keys('image_ci')}")
-    con.execute(f"CREATE TABLE akin_ci AS FROM moved_ci UNION {_sharing('moved_key')}")
-    con.execute(f"CREATE TABLE akin_key AS {_keys('stored_ci SEMI JOIN akin_ci USING (ref)')}")
-    con.execute(f"CREATE TABLE near_ref AS FROM akin_ci UNION {_sharing('akin_key')}")
-    kept = needed("ci", columns)
-    con.execute(f"CREATE TABLE near_row AS SELECT {', '.join(kept)} FROM stored_ci SEMI JOIN near_ref USING (ref)")
+    con.execute(f"CREATE TABLE akin_row AS SELECT ref, {keys} FROM stored_ci WHERE {_among('moved_ci', 'moved_key')}")
+    con.execute("CREATE TABLE akin_ci AS FROM moved_ci UNION SELECT ref FROM akin_row")
+    con.execute(f"CREATE TABLE akin_key AS {_keys('akin_row')}")
+    own = {"ref", "source", "cls", "environment"}
+    kept = _named("ci", own | _keys_in("ci") | set(columns))
+    chosen = ", ".join(kept)
+    con.execute(f"CREATE TABLE near_row AS SELECT {chosen} FROM stored_ci WHERE {_among('akin_ci', 'akin_key')}")
     whole = ", ".join(
         column.name if column.name in kept else f"NULL::{SQL_TYPES[column.type]} AS {column.name}"
         for column in STORED["stored_ci"]
     )
     con.execute(f"CREATE VIEW near_ci AS SELECT {whole} FROM near_row")
+
+
+def _named(kind: str, words: Collection[str]) -> list[str]:
+    """The columns of a kind that are among the words."""
+    return [column.name for column in STORED[f"stored_{kind}"] if column.name in words]
+
+
+def _keys_in(kind: str) -> set[str]:
+    """The columns that a record is known by."""
+    return {f"{name}_key" for name in KEYS} if kind == "ci" else set()
 
 
 def _keys(rows: str) -> str:
@@ -105,6 +115,7 @@ def _keys(rows: str) -> str:
     return f"SELECT DISTINCT * FROM ({' UNION ALL '.join(parts)}) WHERE key NOT IN (SELECT key FROM junk_key)"
 
 
-def _sharing(keys: str) -> str:
-    either = " OR ".join(f"{name}_key IN (SELECT key FROM {keys} WHERE field = '{name}')" for name in KEYS)
-    return f"SELECT ref FROM stored_ci WHERE {either}"
+def _among(refs: str, keys: str) -> str:
+    """Whether a CI is one of these, or has one of these keys."""
+    sharing = (f"{name}_key IN (SELECT key FROM {keys} WHERE field = '{name}')" for name in KEYS)
+    return " OR ".join([f"ref IN (FROM {refs})", *sharing])

@@ -115,11 +115,9 @@ def scan(
         view_stored(con, full.files_of(snapshots))
         full.create_sources(con, snapshots, profile, told or told_by(snapshots))
         rows = {kind: _row_step(con, plan, kind, int(as_of)) for kind in sorted({c.on for c in plan.moved})}
-        words = [
-            *(step.sql for step in rows.values()),
-            *(sql for c in plan.touched for sql in c.touched.values()),
-        ]
-        counted = create_changes(con, changes, words)
+        judging = {kind: step.sql for kind, step in rows.items()}
+        asked = {kind: [c.touched[kind] for c in plan.touched if kind in c.touched] for kind in changes.files}
+        counted = create_changes(con, changes, judging, asked)
         if any(n > LARGEST * _count(con, kind) for kind, n in counted.items()):
             return None
         steps = [*rows.values(), *_akin_steps(con, plan, int(as_of)), *_touched_steps(con, plan, counted, int(as_of))]
@@ -177,17 +175,23 @@ def _keys_of(touched: str, kind: str) -> str:
     tree = sqlglot.parse_one(touched, read="sqlite")
     for node in list(tree.find_all(exp.In)):
         if node.expressions and all(isinstance(each, exp.Placeholder) for each in node.expressions):
-            parts = " UNION ALL ".join(f"SELECT {each.name} FROM {image}" for each in node.expressions)
+            parts = " UNION ALL ".join(_asked(each.name, image, node.this) for each in node.expressions)
             node.replace(sqlglot.parse_one(f"x IN ({parts})", read="duckdb").transform(_left(node.this)))
     for node in list(tree.find_all(exp.EQ)):
         if isinstance(node.expression, exp.Placeholder):
-            asked = f"x IN (SELECT {node.expression.name} FROM {image})"
+            asked = f"x IN ({_asked(node.expression.name, image, node.this)})"
             node.replace(sqlglot.parse_one(asked, read="duckdb").transform(_left(node.this)))
     for select in tree.find_all(exp.Select):
         if any(isinstance(each, exp.Placeholder) for each in select.expressions):
             select.set("expressions", [exp.column(each.name) for each in select.expressions])
             select.set("from_", exp.From(this=exp.to_table(image)))
     return str(tree.sql("duckdb"))
+
+
+def _asked(name: str, image: str, column: exp.Expression) -> str:
+    """The values of one parameter. Where no link names a handle, nothing is sought and the records are not read."""
+    handles = f" WHERE contains({name}, ':~')" if column.name == "handle_ref" else ""
+    return f"SELECT {name} FROM {image}{handles}"
 
 
 def _left(column: exp.Expression) -> Any:
