@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from interlock.quality.harvest.delta import delta_between
 from interlock.quality.harvest.snapshots import Snapshot, Snapshots
 from interlock.quality.matching import KEYS
 from interlock.quality.scan.engine import SQL_TYPES, Files, parquet, view_stored
@@ -46,10 +47,10 @@ def changes_since(
         if then == new.generation:
             continue
         old = next((each for each in store.generations(new.source, new.kind) if each.generation == then), None)
-        delta = store.delta(new.source, new.kind, then) if old else None
-        if old is None or delta is None:
+        if old is None:
             return None
-        files.setdefault(new.kind, []).append(delta.file)
+        # between these two, whatever a harvest has published since the snapshots were taken
+        files.setdefault(new.kind, []).append(delta_between(old, new).file)
         before.append(old)
     return Changes(files, before)
 
