@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -12,6 +10,7 @@ from pathlib import Path
 
 from interlock.config import Config
 from interlock.jobs.plan import plan_of
+from interlock.jobs.process import end
 from interlock.telemetry import Log
 
 _AGAIN_S = (1.0, 60.0)
@@ -48,19 +47,9 @@ async def _keep(command: list[str], log: Log) -> None:
         try:
             code = await process.wait()
         finally:
-            await _end(process)
+            await end(process, _END_S)
         if loop.time() - began > longest:
             pause = _AGAIN_S[0]
         log.error("worker.ended", exit_code=code, again_in_s=pause)
         await asyncio.sleep(pause)
         pause = min(pause * 2, longest)
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        if process.returncode is not None:
-            return
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
-        with suppress(TimeoutError):
-            await asyncio.wait_for(process.wait(), _END_S)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,6 +13,7 @@ from interlock.jobs.job import Job, Outcome, Standing, due
 from interlock.state.errors import state_error
 from interlock.state.files import connect, private_folder
 from interlock.state.schema import Step, migrate
+from interlock.state.transaction import transaction
 
 NAME = "jobs.sqlite"
 LEASE_S = 30.0
@@ -102,7 +102,7 @@ class SqliteJobs:
 
     def know(self, jobs: Sequence[Job]) -> None:
         now = self._clock.now()
-        with self._transaction() as db:
+        with transaction(self._db) as db:
             for job in jobs:
                 schedule = "; ".join(f"{cron.text} {cron.zone}" for cron in job.schedule)
                 db.execute(
@@ -132,7 +132,7 @@ class SqliteJobs:
         now = self._clock.now()
         if not asked and due(job, self.standing(job), now) is None:
             return None  # as a rule: without a transaction
-        with self._transaction() as db:
+        with transaction(self._db) as db:
             self._expire(db, now)
             firing = None if asked else due(job, self.standing(job), now)
             if (firing is None and not asked) or self._rows("SELECT 1 FROM lease WHERE lane = ?", job.lane):
@@ -146,7 +146,7 @@ class SqliteJobs:
 
     def renew(self, lease: Lease) -> bool:
         now = self._clock.now()
-        with self._transaction() as db:
+        with transaction(self._db) as db:
             changed = db.execute(
                 "UPDATE lease SET until = ? WHERE lane = ? AND run = ? AND until > ?",
                 (now + self._lease_s, lease.lane, lease.run, now),
@@ -154,7 +154,7 @@ class SqliteJobs:
         return changed.rowcount == 1
 
     def finish(self, lease: Lease, outcome: Outcome, exit_code: int | None = None, detail: str = "") -> bool:
-        with self._transaction() as db:
+        with transaction(self._db) as db:
             given_back = db.execute("DELETE FROM lease WHERE lane = ? AND run = ?", (lease.lane, lease.run)).rowcount
             if given_back:
                 db.execute(
@@ -167,7 +167,7 @@ class SqliteJobs:
         now = self._clock.now()
         if not self._rows("SELECT 1 FROM lease WHERE until <= ? LIMIT 1", now):
             return ()
-        with self._transaction() as db:
+        with transaction(self._db) as db:
             ended = self._expire(db, now)
         return [run for run in (self._run(id) for id in ended) if run]  # noqa: A001 - the column's name
 
@@ -177,7 +177,7 @@ class SqliteJobs:
 
     def forget(self, before: float) -> int:
         """Drop runs that ended before a moment, but for the last of each job. Returns how many."""
-        with self._transaction() as db:
+        with transaction(self._db) as db:
             return db.execute(
                 "DELETE FROM run WHERE ended_at < ? AND id NOT IN (SELECT max(id) FROM run GROUP BY job, due IS NULL)",
                 (before,),
@@ -196,19 +196,6 @@ class SqliteJobs:
     def _run(self, id: int) -> Run | None:  # noqa: A002
         found = self._rows(f"SELECT {_COLUMNS} FROM run WHERE id = ?", id)  # noqa: S608 - our own names
         return Run(*found[0]) if found else None
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-                self._db.execute("COMMIT")
-            finally:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-        except sqlite3.Error as error:
-            raise state_error(error) from error
 
     def _rows(self, sql: str, *args: Any) -> list[tuple[Any, ...]]:
         try:

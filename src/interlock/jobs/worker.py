@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Sequence
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 
 from interlock.clock import Clock
 from interlock.jobs.job import Job, Outcome
+from interlock.jobs.process import end
 from interlock.jobs.store import LEASE_S, Jobs, Lease
 from interlock.records.problems import Problem
 from interlock.telemetry import Log
@@ -145,7 +145,7 @@ class Worker:
         else:
             reading = asyncio.create_task(self._read(job, lease, going))
             outcome = await self._watch(job, lease, going.process)
-            await self._end(going.process)
+            await end(going.process, END_S)
             with suppress(TimeoutError):  # a grandchild may hold the pipe open
                 await asyncio.wait_for(reading, END_S)
             code, detail = going.process.returncode, going.last_line
@@ -201,15 +201,6 @@ class Worker:
         except Problem as problem:  # busy for long: the lease may still be ours, the next renewal tells
             self._log.warning("job.unrenewed", job=lease.job, run=lease.run, error=problem.detail)
             return True
-
-    async def _end(self, process: asyncio.subprocess.Process) -> None:
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            if process.returncode is not None:
-                return
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, number)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(process.wait(), END_S)
 
     async def _read(self, job: Job, lease: Lease, going: _Going) -> None:
         stream = going.process.stdout

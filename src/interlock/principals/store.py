@@ -39,6 +39,7 @@ from interlock.records.problems import Problem, Slug, invalid
 from interlock.state.errors import Constraint, state_error
 from interlock.state.files import BUSY_S, connect, private_folder
 from interlock.state.schema import migrate
+from interlock.state.transaction import transaction
 
 Added = TypeVar("Added", Agent, Person, Service)
 
@@ -245,7 +246,7 @@ class PrincipalStore:
 
     def mark_recorded(self, seqs: Collection[int]) -> None:
         """Say that acts are in the ledger, durably."""
-        with self._transaction() as db:
+        with transaction(self._db) as db:
             db.executemany("UPDATE acts SET recorded = 1 WHERE seq = ?", [(seq,) for seq in seqs])
 
     # Inside
@@ -293,7 +294,7 @@ class PrincipalStore:
         if not by:
             raise invalid("by", by, "is empty: every change has an author")
         now = self._clock.now()
-        with self._transaction() as db:
+        with transaction(self._db) as db:
             yield db, now
             values = (now, by, what, subject, json.dumps(detail, sort_keys=True))
             cursor = db.execute(
@@ -303,19 +304,6 @@ class PrincipalStore:
         self.changes += 1
         if self._on_act:
             self._on_act(Act(seq, now, by, what, subject, detail))
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-                self._db.execute("COMMIT")
-            finally:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-        except sqlite3.Error as error:
-            raise state_error(error) from error
 
     def _select(self, where: str, args: tuple[Any, ...]) -> Sequence[AnyPrincipal]:
         sql = f"SELECT id, kind, status, document FROM principals {where}"  # noqa: S608 - our own texts

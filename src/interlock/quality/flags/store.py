@@ -34,6 +34,7 @@ from interlock.records.problems import Problem, Slug
 from interlock.state.errors import state_error
 from interlock.state.files import BUSY_S, LATE_CHECKPOINT, checkpoint, connect, private_folder
 from interlock.state.schema import migrate
+from interlock.state.transaction import transaction
 
 if TYPE_CHECKING:
     from interlock.quality.flags.publication import Things
@@ -170,7 +171,7 @@ class FlagStore:
         if beyond := wanted.keys() - set(codes):
             raise ValueError(f"{sorted(beyond)} were found but not looked for")
         verdicts = {code: wanted.get(code) for code in codes}
-        with self._transaction() as db:
+        with transaction(self._db) as db:
             return self._replace(db, ref, verdicts, at, by, thing, handle)
 
     def replace_all(
@@ -186,7 +187,7 @@ class FlagStore:
         Returns the records of which anything is different now.
         """
         known = handles or {}
-        with self._transaction() as db:
+        with transaction(self._db) as db:
             return [ref for ref, told in verdicts.items() if self._replace(db, ref, told, at, by, None, known.get(ref))]
 
     def _replace(
@@ -221,7 +222,7 @@ class FlagStore:
 
     def stopped(self, call_id: str, effect: str, pairs: Collection[tuple[str, str]], at: float) -> None:
         """A call was held or refused because of these flags (ref and code). Saying it again counts once."""
-        with self._transaction() as db:
+        with transaction(self._db) as db:
             for ref, code in pairs:
                 new = db.execute("INSERT OR IGNORE INTO stop VALUES (?, ?, ?, ?, ?)", (ref, code, call_id, at, effect))
                 if new.rowcount:
@@ -252,14 +253,14 @@ class FlagStore:
         """
         self._db.execute("PRAGMA synchronous=FULL")
         try:
-            with self._transaction(keep=not rehearse) as db:
+            with transaction(self._db, keep=not rehearse) as db:
                 return act(db, what, ref, code, by, reason, until, assignee, self._clock.now() if at is None else at)
         finally:
             self._db.execute("PRAGMA synchronous=NORMAL")
 
     def prune(self, before: float) -> int:
         """Forget stops, and flags that were resolved with their events, from before a time; returns rows gone."""
-        with self._transaction() as db:
+        with transaction(self._db) as db:
             gone = db.execute("DELETE FROM stop WHERE at < ?", (before,)).rowcount
             gone += db.execute(
                 "DELETE FROM event WHERE at < ?1 AND EXISTS (SELECT 1 FROM flag f WHERE f.ref = event.ref "
@@ -274,19 +275,6 @@ class FlagStore:
 
     def _scanned(self) -> float:
         return float(self._all(_SCANNED, ())[0][0])
-
-    @contextmanager
-    def _transaction(self, keep: bool = True) -> Iterator[sqlite3.Connection]:
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-                self._db.execute("COMMIT" if keep else "ROLLBACK")
-            finally:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-        except sqlite3.Error as error:
-            raise state_error(error) from error
 
     @contextmanager
     def _reading(self, within_s: float | None = None) -> Iterator[None]:
